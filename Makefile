@@ -1,0 +1,60 @@
+# Everything goes into $(VENV): nothing has to be activated, and nothing outside this folder is touched.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+LOG    := $(VENV)/pip.log
+TORCH_INDEX_URL ?=
+# MPLBACKEND must not be set here: kernels inherit it, and "agg" silently drops every inline figure.
+
+.PHONY: help book test test-slow lint screenshots clean
+
+help:
+	@echo "make book         build the book into _build/html (installs what it needs into $(VENV) first)"
+	@echo "make test         build the book, lint, and run the tests"
+	@echo "make test-slow    the statistical tests that take minutes"
+	@echo "make lint         ruff on the package, scripts, tests and notebooks"
+	@echo "make screenshots  pictures of every built page into _build/screenshots (needs Chromium)"
+	@echo "make clean        remove _build"
+	@echo
+	@echo "No GPU? 'make book TORCH_INDEX_URL=URL' takes torch from URL, for instance PyTorch's index of CPU wheels."
+
+# The stamp is made last, so an install that was cut short is taken up again by the next make.
+$(STAMP): pyproject.toml constraints.txt
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { \
+	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "Python 3.11 or newer is needed and '$(PYTHON)' is not that. Name another: make PYTHON=python3.12" >&2; exit 1; }; \
+	  $(PYTHON) -m venv $(VENV) || { \
+	    echo "Could not make a virtual environment. On Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; }; }
+	@echo "Installing into $(VENV): minutes and gigabytes the first time. Log: $(LOG)"
+	@{ { test -z "$(TORCH_INDEX_URL)" \
+	      || $(BIN)/python -m pip install --index-url "$(TORCH_INDEX_URL)" torch torchvision; } \
+	    && $(BIN)/python -m pip install -c constraints.txt -e '.[book,test]'; } >$(LOG) 2>&1 || { \
+	  tail -n 25 $(LOG) >&2; \
+	  ! grep -qE "command '[^']*(cc|\+\+)|(gcc|g\+\+|cc|clang).*(not found|No such file)|Python\.h|nknown compiler" $(LOG) \
+	    || echo "A compiler is missing. On Debian or Ubuntu: apt-get install build-essential python3-dev" >&2; \
+	  echo "The installation failed; the whole log is $(LOG)" >&2; exit 1; }
+	@touch $@
+
+# _build/html goes first, so that no page of a removed chapter lives on. Without --all, Sphinx repeats
+# no warning about a page that it does not read again, and a broken book would pass the second time.
+book: $(STAMP)
+	rm -rf _build/html
+	$(BIN)/jupyter-book build . --all -W -n --keep-going
+	$(BIN)/python scripts/check_book.py _build/html
+
+test: book lint
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(STAMP)
+	$(BIN)/python -m pytest -m slow
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+
+screenshots: $(STAMP)
+	@$(BIN)/python -c 'import playwright' 2>/dev/null || $(BIN)/python -m pip install -q playwright
+	$(BIN)/python scripts/screenshots.py _build/screenshots
+
+clean:
+	rm -rf _build

@@ -1,0 +1,43 @@
+/* Repairs to what Jupyter Book 1.0.4, sphinx-book-theme 1.3 and docutils 0.21 write, for screen readers and keyboards. */
+document.addEventListener("DOMContentLoaded", function () {
+  function each(selector, change) { document.querySelectorAll(selector).forEach(change); }
+
+  // A label that differs from the visible text hides the control from speech input.
+  each(".search-button-field, .theme-switch-button, div.cell summary[aria-label]", function (e) {
+    e.removeAttribute("aria-label");
+  });
+  each(".sidebar-primary-items__start > .sidebar-primary-item:first-child", function (e) {
+    e.setAttribute("role", "navigation");
+    e.setAttribute("aria-label", "Book home");
+  });
+  // Roles whose required children or parents docutils does not write.
+  each('.citation-list[role="list"], [role="doc-biblioentry"]', function (e) { e.removeAttribute("role"); });
+
+  // Wide tables scroll in a box of their own, and the keyboard can scroll it too.
+  each(".bd-article table", function (table) {
+    if (table.closest(".table-scroll, .pst-scrollable-table-container")) return;
+    var box = document.createElement("div");
+    box.className = "table-scroll";
+    table.replaceWith(box);
+    box.append(table);
+  });
+  function reachable() {
+    each(".table-scroll, .pst-scrollable-table-container, .cell_output .output, div.math, .highlight pre", function (box) {
+      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+      else if (box.tabIndex === 0) box.removeAttribute("tabindex");
+    });
+  }
+  window.addEventListener("load", reachable);
+  window.addEventListener("resize", reachable);
+
+  // ipywidgets arrive later, and name neither their sliders nor their images.
+  function name() {
+    each('.jupyter-widgets [role="slider"]:not([aria-label])', function (slider) {
+      var box = slider.closest(".widget-inline-hbox"), label = box && box.querySelector(".widget-label");
+      if (label) slider.setAttribute("aria-label", label.textContent);
+    });
+    each("img.widget-image:not([alt])", function (image) { image.alt = image.title || "figure"; });
+  }
+  new MutationObserver(name).observe(document.body, { childList: true, subtree: true });
+  name();
+});

@@ -1,0 +1,44 @@
+"""How much do selectively encrypted images still give away?
+
+The way of the data is images, ciphertexts, vectors, bits: `load_images`, `get_scheme`, `embed`,
+then `pixel_mi`, `plug_in` or `mine`. Every amount of information is in bits.
+
+Names are imported when first used, so that `import leakage` does not load torch.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "Estimate": "leakage.estimate",
+    "ImageSet": "leakage.images",
+    "load_images": "leakage.images",
+    "get_scheme": "leakage.schemes",
+    "list_schemes": "leakage.schemes",
+    "exact_leakage": "leakage.exact",
+    "embed": "leakage.embeddings",
+    "embed_layers": "leakage.embeddings",
+    "layer_names": "leakage.embeddings",
+    "plug_in": "leakage.empirical",
+    "pixel_mi": "leakage.empirical",
+    "mine": "leakage.mine",
+}
+
+# `leakage.mine` is both a module and the function in it: this import makes the name mean the
+# function. The module is light, it loads torch when called.
+from leakage.mine import mine  # noqa: E402
+
+__all__ = ["__version__", *_WHERE]
+
+
+def __getattr__(name):
+    if name not in _WHERE:
+        raise AttributeError(f"module 'leakage' has no attribute {name!r}")
+    value = getattr(import_module(_WHERE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted(__all__)

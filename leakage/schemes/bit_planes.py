@@ -1,0 +1,105 @@
+"""Bit-plane encryption: some bit planes of every sample are XORed with a keystream.
+
+Podesser, Schmidt and Uhl (2002) proposed it; Messadi, Cervia and Itier (2025) measure it.
+"""
+
+import operator
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from leakage.keystream import check_key, keystream, nonzero_symbols
+from leakage.schemes.base import Scheme
+
+
+def _check_bits(bits: int) -> int:
+    try:
+        if isinstance(bits, bool | np.bool_):
+            raise TypeError
+        bits = operator.index(bits)
+    except TypeError:
+        raise TypeError(f"bits must be an int from 0 to 8, not {bits!r}") from None
+    if not 0 <= bits <= 8:
+        raise ValueError(f"bits must be from 0 (nothing encrypted) to 8 (everything), not {bits}")
+    return bits
+
+
+@dataclass(frozen=True)
+class BitPlane(Scheme):
+    """XOR of `bits` planes with a uniform AES-CTR keystream.
+
+    One keystream byte a sample, masked: the encrypted bits of a level are those of the level below
+    and one plane more, so curves over `bits` are paired. ``bits=8`` is full encryption.
+
+    Parameters
+    ----------
+    bits : int
+        Number of encrypted planes, 0 to 8.
+    order : {"msb", "lsb"}
+        Which planes come first, the most or the least significant.
+
+    Examples
+    --------
+    >>> image = np.full((1, 1, 4), 0b10110101, np.uint8)
+    >>> encrypted = BitPlane(bits=3).encrypt(image, bytes(16))
+    >>> [f"{value & 0b11111:05b}" for value in encrypted.ravel().tolist()]
+    ['10101', '10101', '10101', '10101']
+    """
+
+    name: ClassVar[str] = "bitplane"
+    bits: int
+    order: Literal["msb", "lsb"] = "msb"
+
+    def __post_init__(self):
+        object.__setattr__(self, "bits", _check_bits(self.bits))
+        if self.order not in ("msb", "lsb"):
+            raise ValueError(f"order must be 'msb' or 'lsb', not {self.order!r}")
+
+    @property
+    def mask(self) -> int:
+        """The encrypted planes as a byte."""
+        full = (1 << self.bits) - 1
+        return full << (8 - self.bits) if self.order == "msb" else full
+
+    def _encrypt(self, image, key, index):
+        stream = keystream(key, self.name, index, image.size).reshape(image.shape)
+        return image ^ (stream & np.uint8(self.mask))
+
+    _decrypt = _encrypt
+
+
+@dataclass(frozen=True)
+class NonzeroKey(Scheme):
+    """XOR of the `bits` most significant planes with a key that is never zero. Flawed on purpose.
+
+    Excluding the zero key "so that every pixel changes" tells the reader of the ciphertext one
+    value that the plaintext is not. At one bit the key is always 1: the plane is complemented and
+    nothing is encrypted. We infer from the mean grey levels of its panels that the figure of
+    Messadi, Cervia and Itier (2025) was made this way.
+
+    Parameters
+    ----------
+    bits : int
+        Number of planes, 0 to 8.
+
+    Examples
+    --------
+    >>> NonzeroKey(bits=1).encrypt(np.array([[[0, 127, 128]]], np.uint8), bytes(16)).tolist()
+    [[[128, 255, 0]]]
+    """
+
+    name: ClassVar[str] = "nonzero-key"
+    bits: int
+
+    def __post_init__(self):
+        object.__setattr__(self, "bits", _check_bits(self.bits))
+
+    def _encrypt(self, image, key, index):
+        check_key(key)
+        if self.bits == 0:
+            return image.copy()
+        symbols = nonzero_symbols(key, self.name, index, image.size, self.bits)
+        return image ^ (symbols.reshape(image.shape) << np.uint8(8 - self.bits))
+
+    _decrypt = _encrypt
