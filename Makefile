@@ -32,7 +32,7 @@ $(STAMP): pyproject.toml constraints.txt
 	    && $(BIN)/python -m pip install -c constraints.txt -e '.[book,test]'; } >$(LOG) 2>&1 || { \
 	  tail -n 25 $(LOG) >&2; \
 	  ! grep -qE "command '[^']*(cc|\+\+)|(gcc|g\+\+|cc|clang).*(not found|No such file)|Python\.h|nknown compiler" $(LOG) \
-	    || echo "A compiler is missing. On Debian or Ubuntu: apt-get install build-essential python3-dev" >&2; \
+	    || echo "A compiler or the headers of Python seem to be missing. On Debian or Ubuntu: apt-get install build-essential python3-dev" >&2; \
 	  echo "The installation failed; the whole log is $(LOG)" >&2; exit 1; }
 	@touch $@
 

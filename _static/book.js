@@ -13,6 +13,9 @@ document.addEventListener("DOMContentLoaded", function () {
   // Roles whose required children or parents docutils does not write.
   each('.citation-list[role="list"], [role="doc-biblioentry"]', function (e) { e.removeAttribute("role"); });
 
+  // The empty corner of a pandas table heads nothing.
+  each("table.dataframe th:empty", function (th) { th.replaceWith(document.createElement("td")); });
+
   // Wide tables scroll in a box of their own, and the keyboard can scroll it too.
   each(".bd-article table", function (table) {
     if (table.closest(".table-scroll, .pst-scrollable-table-container")) return;
