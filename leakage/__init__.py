@@ -22,6 +22,7 @@ _WHERE = {
     "layer_names": "leakage.embeddings",
     "plug_in": "leakage.empirical",
     "pixel_mi": "leakage.empirical",
+    "canonical_test": "leakage.canonical",
     "mine": "leakage.mine",
 }
 

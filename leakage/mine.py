@@ -28,7 +28,7 @@ CAUTION = 1.0
 RECOGNISED = 0.8
 
 
-def _check_samples(x, y, groups, folds) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def check_samples(x, y, groups, folds) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     arrays = []
     for name, value in (("x", x), ("y", y)):
         value = np.asarray(value)
@@ -67,7 +67,7 @@ def _check_samples(x, y, groups, folds) -> tuple[np.ndarray, np.ndarray, np.ndar
     return x, y, groups
 
 
-def _whitened(values: np.ndarray, fit: np.ndarray, components: int, seed: int) -> np.ndarray:
+def whitened(values: np.ndarray, fit: np.ndarray, components: int, seed: int) -> np.ndarray:
     """Principal components of all samples, fitted and scaled on the samples `fit`, clipped."""
     components = min(components, values.shape[1], max(1, len(fit) // 10))
     pca = PCA(components, svd_solver="auto", random_state=seed).fit(values[fit])
@@ -181,7 +181,7 @@ def mine(
 
     from leakage.critics import train
 
-    x, y, groups = _check_samples(x, y, groups, folds)
+    x, y, groups = check_samples(x, y, groups, folds)
     rng = np.random.default_rng(seed)
     fold = split_by_group(groups, folds, rng)
 
@@ -194,7 +194,7 @@ def mine(
                 "each training part needs samples from at least two groups; give more source images"
             )
         part = split_by_group(groups[rest], repetitions, rng)
-        x_white, y_white = (_whitened(v, rest, components, seed) for v in (x, y))
+        x_white, y_white = (whitened(v, rest, components, seed) for v in (x, y))
         for held in range(repetitions):
             xs.append(x_white)
             ys.append(y_white)

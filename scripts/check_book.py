@@ -1,7 +1,7 @@
 """Check a built book, without a network: `python scripts/check_book.py _build/html`.
 
 Sphinx checks what it writes from Markdown. This looks at what readers get: every page there, every
-internal link and anchor, every picture described, and no error or stray Python repr on show.
+internal link and anchor, every picture described, and no error, failed claim or stray repr on show.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ import yaml
 
 TOC = Path(__file__).resolve().parents[1] / "_toc.yml"
 ERRORS = ("Traceback (most recent call last)", "CellExecutionError")
+FAILED_CLAIM = "✗ "  # as leakage.notebook.claim prints it
 REPRS = ("<Figure size", "<IPython", "<matplotlib", "<Axes:", "VBox(children", "HBox(children")
+SHOWN = (*ERRORS, *REPRS, FAILED_CLAIM)
 OUTPUT_BOXES = {"stderr": "output on stderr", "traceback": "a traceback"}
 
 
@@ -92,11 +94,11 @@ def broken_links(root: Path, pages: dict[Path, Page]) -> Iterator[str]:
 
 
 def bad_content(root: Path, pages: dict[Path, Page]) -> Iterator[str]:
-    """Pictures without a description, and errors or Python reprs where readers see them."""
+    """Pictures without a description, and what readers should not see."""
     for file, page in pages.items():
         where = file.relative_to(root)
         yield from (f"{where}: image without alt text: {src}" for src in page.without_alt)
-        yield from (f"{where}: shows {text!r}" for text in ERRORS + REPRS if text in page.text)
+        yield from (f"{where}: shows {text!r}" for text in SHOWN if text in page.text)
         yield from (f"{where}: {why}" for c, why in OUTPUT_BOXES.items() if c in page.classes)
 
 

@@ -54,6 +54,7 @@ def test_a_good_site_passes(tmp_path):
         ),
         ('<div class="output traceback">x</div>', "a.html: a traceback"),
         ('<div class="output stderr">x</div>', "a.html: output on stderr"),
+        ("<pre>✓ two is even\n✗ one is even</pre>", "a.html: shows '✗ '"),
         ("<pre>&lt;Figure size 640x480&gt;</pre>", "a.html: shows '<Figure size'"),
     ],
 )

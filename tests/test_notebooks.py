@@ -16,7 +16,7 @@ from leakage.parameters import ParameterError
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 OVERRIDES = yaml.safe_load((ROOT / "tests" / "overrides.yaml").read_text(encoding="utf8"))
-PARAMETER = re.compile(r"(?P<name>\w+): (?P<type>\w+) = (?P<value>[^=|]+?)  # [^=|]+")
+PARAMETER = re.compile(r"(?P<name>\w+): (?P<type>\w+(\[\w+\])?) = (?P<value>[^=|]+?)  # [^=|]+")
 
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -113,7 +113,9 @@ def test_bad_values_are_refused(path):
 
 
 # Papermill's nbclient 0.11 calls datetime.utcnow, deprecated since Python 3.12.
-PAPERMILL = pytest.mark.filterwarnings(r"ignore:datetime\.datetime\.utcnow:DeprecationWarning:nbclient")
+PAPERMILL = pytest.mark.filterwarnings(
+    r"ignore:datetime\.datetime\.utcnow:DeprecationWarning:nbclient"
+)
 
 
 @PAPERMILL

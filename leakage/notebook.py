@@ -1,0 +1,33 @@
+"""How a chapter's cells speak to its prose: numbers for the text, claims that are checked."""
+
+from IPython.display import display
+
+_RECORD = "application/papermill.record/"
+
+
+def glue(name: str, text: object) -> None:
+    """Store `text` under `name`, for the prose to show by ``{glue:text}`name```.
+
+    The same as myst-nb's function of that name, without needing myst-nb where a notebook runs.
+
+    Examples
+    --------
+    >>> glue("demo", "0.5 bit")  # shows nothing in a notebook
+    {'application/papermill.record/text/plain': '0.5 bit'}
+    """
+    bundle = {f"{_RECORD}text/plain": str(text)}
+    display(bundle, raw=True, metadata={"scrapbook": {"name": name, "mime_prefix": _RECORD}})
+
+
+def claim(text: str, holds: bool) -> None:
+    """Print whether a statement of the prose holds on the images at hand.
+
+    On a reader's own images a claim may fail, and the notebook goes on. In the book every claim
+    must hold: `scripts/check_book.py` fails the build on a page that shows a cross.
+
+    Examples
+    --------
+    >>> claim("two is even", 2 % 2 == 0)
+    ✓ two is even
+    """
+    print(f"{'✓' if holds else '✗'} {text}")

@@ -1,0 +1,99 @@
+"""Every figure of the book. Opaque white background, so that dark pages do not swallow them."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+STYLE = {
+    "figure.facecolor": "white", "savefig.facecolor": "white", "figure.dpi": 110,
+    "axes.spines.top": False, "axes.spines.right": False, "lines.linewidth": 2,
+    "axes.grid": True, "grid.alpha": 0.3, "font.size": 10, "legend.frameon": False,
+}  # fmt: skip
+# Okabe and Ito (2008): told apart by readers with any colour vision
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+MARKERS = ("o", "s", "^", "D", "v", "P")
+
+
+def image_grid(images: Sequence[np.ndarray], titles: Sequence[str], columns: int = 5) -> Figure:
+    """Images side by side, shown pixel by pixel on the full scale from 0 to 255.
+
+    Parameters
+    ----------
+    images : sequence of ndarray of uint8, shape (H, W) or (H, W, 3)
+    titles : sequence of str
+    columns : int
+    """
+    rows = -(-len(images) // columns)
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(
+            rows, columns, figsize=(1.55 * columns, 1.8 * rows), squeeze=False, layout="constrained"
+        )
+        for axis in axes.flat:
+            axis.axis("off")
+        for axis, image, title in zip(axes.flat, images, titles, strict=False):
+            axis.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+            axis.set_title(title, fontsize=9)
+    return figure
+
+
+def curves(
+    x: Sequence[float],
+    series: Mapping[str, tuple],
+    *,
+    xlabel: str,
+    ylabel: str,
+    exact: Sequence[float] | None = None,
+    band: tuple[float, float] | None = None,
+    logx: bool = False,
+) -> Figure:
+    """Values against `x`, with intervals, an exact line and a null band where given.
+
+    Parameters
+    ----------
+    series : mapping of str to (values,) or (values, low, high)
+    exact : sequence of float, optional
+        Drawn as a black line.
+    band : (float, float), optional
+        What the same procedure gives where there is nothing to find; shaded.
+    """
+    with plt.rc_context(STYLE):
+        figure, axis = plt.subplots(figsize=(6.6, 3.9), layout="constrained")
+        if band is not None:
+            axis.axhspan(*band, color="0.8", zorder=0, label="null: shuffled pairs")
+        if exact is not None:
+            axis.plot(x, exact, color="black", lw=1.5, label="exact", zorder=1)
+        for i, (label, (values, *interval)) in enumerate(series.items()):
+            style = {"color": COLOURS[i % 6], "marker": MARKERS[i % 6], "ms": 5, "label": label}
+            if interval:
+                low, high = (np.abs(np.subtract(bound, values)) for bound in interval)
+                axis.errorbar(x, values, yerr=[low, high], capsize=3, **style)
+            else:
+                axis.plot(x, values, **style)
+        if logx:
+            axis.set_xscale("log")
+        axis.set(xlabel=xlabel, ylabel=ylabel)
+        axis.legend()
+    return figure
+
+
+def heatmap(
+    values: np.ndarray, rows: Sequence[str], columns: Sequence[str], *,
+    xlabel: str, ylabel: str, label: str, limit: float,
+) -> Figure:
+    """A table of numbers as colours, each number printed in its cell; colours end at `limit`."""
+    with plt.rc_context(STYLE | {"axes.grid": False}):
+        figure, axis = plt.subplots(
+            figsize=(1.9 + 0.58 * len(columns), 1.2 + 0.36 * len(rows)), layout="constrained"
+        )
+        shown = axis.imshow(values, cmap="viridis", vmin=0, vmax=limit, aspect="auto")
+        axis.set_xticks(range(len(columns)), columns)
+        axis.set_yticks(range(len(rows)), rows)
+        for i, row in enumerate(np.asarray(values)):
+            for j, value in enumerate(row):
+                colour = "black" if value > 0.6 * limit else "white"
+                axis.text(j, i, f"{value:.1f}", ha="center", va="center", color=colour, fontsize=8)
+        axis.set(xlabel=xlabel, ylabel=ylabel)
+        figure.colorbar(shown, ax=axis, label=label, extend="max")
+    return figure

@@ -1,0 +1,50 @@
+"""The book's local Sphinx extensions."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
+
+import book_repo  # noqa: E402
+import fresh_cache  # noqa: E402
+
+
+@pytest.mark.parametrize(
+    ("env", "found"),
+    [
+        ({"BOOK_REPO_URL": "https://github.com/a/b.git"}, ("https://github.com/a/b", "main")),
+        (
+            {"BOOK_REPO_URL": "git@github.com:a/b.git", "BOOK_REPO_BRANCH": "dev"},
+            ("https://github.com/a/b", "dev"),
+        ),
+        ({"BOOK_REPO_URL": "https://u:token@gitlab.com/a/b/"}, ("https://gitlab.com/a/b", "main")),
+        (
+            {"GITHUB_REPOSITORY": "a/b", "GITHUB_REF_NAME": "next"},
+            ("https://github.com/a/b", "next"),
+        ),
+        ({"BOOK_REPO_URL": "/srv/git/b"}, (None, None)),
+        ({}, (None, None)),
+    ],
+)
+def test_repository(tmp_path, env, found):
+    assert book_repo.find_repo(tmp_path, env) == found
+
+
+def test_digest_follows_the_package(tmp_path):
+    package = tmp_path / "leakage"
+    package.mkdir()
+    (tmp_path / "pyproject.toml").write_text('[project]\ndependencies = ["numpy>=1", "absent"]')
+    digests = [fresh_cache.digest(tmp_path)]
+    (package / "a.py").write_text("A = 1")
+    digests.append(fresh_cache.digest(tmp_path))
+    (package / "a.py").write_text("A = 2")
+    digests.append(fresh_cache.digest(tmp_path))
+    (package / "data.npz").write_bytes(b"0")
+    digests.append(fresh_cache.digest(tmp_path))
+    assert len(set(digests)) == 4
+    (package / "__pycache__").mkdir()
+    (package / "__pycache__" / "a.pyc").write_bytes(b"0")
+    assert fresh_cache.digest(tmp_path) == digests[-1]
