@@ -28,7 +28,7 @@ _WHERE = {
 
 # `leakage.mine` is both a module and the function in it: this import makes the name mean the
 # function. The module is light, it loads torch when called.
-from leakage.mine import mine  # noqa: E402
+from leakage.mine import mine  # noqa: E402, F401
 
 __all__ = ["__version__", *_WHERE]
 

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 HIDDEN, FEATURES = 64, 32
 BATCH, STEPS, CHECK_EVERY, PATIENCE = 128, 600, 10, 8
 LEARNING_RATE, WEIGHT_DECAY = 2e-3, 1.0
-INPUT_NOISE = 0.5  # added to whitened coordinates, against learning training images by heart
+INPUT_NOISE = 0.25  # added to whitened coordinates, against learning training images by heart
 INITIAL_SCALE = 1.5
 #: Weight of the newest batch in the moving average of the partition function.
 EMA_RATE = 0.1
@@ -87,17 +87,24 @@ def train(
     Parameters
     ----------
     x, y : ndarray of float32, shape (C, N, dx) and (C, N, dy)
-        The samples as critic c sees them.
+        The samples as each of the C critics sees them.
     fit, validate : list of ndarray of int
         Sample indices that each critic trains on, and is chosen on.
     seed : int
+        Of the initial weights, the batches and the noise.
     """
     count = len(fit)
     generator = torch.Generator().manual_seed(seed)
     x, y = torch.from_numpy(x), torch.from_numpy(y)
     critics = Critics.initial(count, x.shape[-1], y.shape[-1], generator)
+    weights = [value for name, value in critics.parameters.items() if name != "log_scale"]
     optimizer = torch.optim.AdamW(
-        critics.parameters.values(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY
+        # the scale must be free to grow where pairs are easily told apart
+        [
+            {"params": weights, "weight_decay": WEIGHT_DECAY},
+            {"params": [critics.parameters["log_scale"]], "weight_decay": 0.0},
+        ],
+        lr=LEARNING_RATE,
     )
     sizes = [len(indices) for indices in fit]
     batch = min(BATCH, *sizes)

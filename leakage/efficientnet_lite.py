@@ -27,7 +27,7 @@ STAGES = (
 
 
 class SameConv(nn.Conv2d):
-    """Convolution with the padding that TensorFlow calls SAME: output side = ceil(side / stride)."""
+    """Convolution with TensorFlow's SAME padding: output side = ceil(side / stride)."""
 
     def forward(self, x):
         (k, _), (s, _) = self.kernel_size, self.stride
@@ -84,9 +84,8 @@ class EfficientNetLite0(nn.Module):
         yield "classifier", self.classifier(x.mean((2, 3)))
 
     def forward(self, x):
-        for _, x in self.layers(x):  # noqa: B007
-            pass
-        return x
+        *_, (_, logits) = self.layers(x)
+        return logits
 
 
 LAYERS = ("stem", *(f"blocks.{i}" for i in range(16)), "head", "classifier")

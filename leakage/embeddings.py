@@ -32,7 +32,7 @@ def cache_folder() -> Path:
 
 @cache
 def _code_digest() -> str:
-    """Changes with this module, the network's, and torch's version: cached results depend on them."""
+    """Changes with this module, the network's, and torch's version, as the vectors may."""
     digest = hashlib.sha256(torch.__version__.encode())
     for file in (__file__, efficientnet_lite.__file__):
         digest.update(Path(file).read_bytes())
@@ -108,7 +108,8 @@ def _bundled_forward(layers: Sequence[str], weights: str | None, seed: int) -> C
     wanted = set(layers)
 
     def forward(batch):
-        x = (batch.to(memory_format=torch.channels_last) - mean[:, None, None]) * scale[:, None, None]
+        x = batch.to(memory_format=torch.channels_last)
+        x = (x - mean[:, None, None]) * scale[:, None, None]
         found = {}
         for name, output in network.layers(x):
             if name in wanted:
@@ -131,7 +132,7 @@ def _torchvision_forward(
         extractor = create_feature_extractor(network, named)
     linear = [module for module in network.modules() if isinstance(module, nn.Linear)]
     if None in layers and not linear:
-        raise ValueError(f"{model} has no linear layer at its end; name one of layer_names({model!r})")
+        raise ValueError(f"{model} ends in no linear layer; name one of layer_names({model!r})")
 
     def forward(batch):
         x = preprocess(batch)
@@ -151,7 +152,7 @@ def _compute(
     images: np.ndarray, model: str, layers: tuple, weights: str | None, seed: int,
     content: str, code: str,
 ) -> dict:
-    """The vectors themselves. `content` and `code` are there for the cache, which hashes arguments."""
+    """The vectors themselves; `content` and `code` are only there for the cache's key."""
     forward = (
         _bundled_forward(layers, weights, seed) if model == BUNDLED
         else _torchvision_forward(model, layers, weights, seed)

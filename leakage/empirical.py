@@ -40,7 +40,7 @@ def _miller_madow_mi(table: np.ndarray) -> float:
 
 
 def _jackknife_entropy(counts: np.ndarray) -> float:
-    """Zahl (1977): N H - (N - 1) times the mean entropy with one sample left out, in closed form."""
+    """Zahl (1977): N H - (N - 1) times the mean entropy with one sample left out."""
     c = counts[counts > 0].astype(float)
     n = c.sum()
     plain = np.sum(c * np.log2(c))
@@ -153,7 +153,7 @@ _MASKS = {
 
 
 def _reduced(table: np.ndarray, mask: int) -> np.ndarray:
-    """The 256 x 256 table of bytes, seen through `mask` (low planes or high planes) on both sides."""
+    """The 256 x 256 table of bytes, both sides seen through `mask` (low or high planes)."""
     planes = mask.bit_count()
     if planes == 8:
         return table
@@ -182,7 +182,7 @@ def _best_mask(table: np.ndarray) -> tuple[float, str, float, float]:
 
 
 def _blocks(images: np.ndarray) -> np.ndarray:
-    """(N, H, W[, 3]) cut to (blocks, samples a block); a margin too narrow for a block is left out."""
+    """(N, H, W[, 3]) cut to (blocks, samples a block), without margins too narrow for a block."""
     n, height, width, *channels = images.shape
     side = min(BLOCK, height, width)
     rows, columns = height // side, width // side
@@ -210,6 +210,7 @@ def pixel_mi(
     Parameters
     ----------
     plain, cipher : ndarray of uint8, of one shape, (N, H, W) or (N, H, W, 3)
+        Images and their ciphertexts.
     permutations : int
         Behind the p-value: blocks of 16 x 16 pixels of the ciphertext are shuffled, and the choice
         of planes is made anew each time. 0 gives none.
@@ -241,7 +242,7 @@ def pixel_mi(
     if plain.shape != cipher.shape:
         raise ValueError(f"plain has shape {plain.shape}, cipher {cipher.shape}; they are pairs")
     table = _byte_table(plain, cipher)
-    score, name, bits, noise = _best_mask(table)
+    _, name, bits, noise = _best_mask(table)
     raw = _plug_in_mi(table)
 
     x, y = _blocks(plain), _blocks(cipher)

@@ -14,6 +14,7 @@ def split_by_group(groups: np.ndarray, folds: int, rng: np.random.Generator) -> 
     folds : int
         Number of folds, at most the number of groups.
     rng : numpy.random.Generator
+        Deals out groups of equal size.
 
     Returns
     -------
@@ -54,6 +55,7 @@ def clustered_interval(
     influence : ndarray of float, shape (n,)
         First-order contribution of each sample; its mean does not matter.
     clusters : ndarray of int, shape (n,)
+        Cluster of each sample.
     level : float
         Coverage.
 
@@ -93,6 +95,10 @@ def diagonal_null(
     ----------
     scores : ndarray of float, shape (n, n)
         ``scores[i, j]``: the critic's value of the pair (x_i, y_j).
+    permutations : int
+        How many.
+    rng : numpy.random.Generator
+        Draws them.
 
     Returns
     -------

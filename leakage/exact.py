@@ -34,6 +34,7 @@ def exact_leakage(scheme: Scheme, images: np.ndarray) -> Estimate:
         ``bitplane``: the clear planes, so H(P and not mask). ``nonzero-key`` on m bits, with L the
         clear planes and C the encrypted ones: H(L) + H(C | L) - log2(2**m - 1).
     images : ndarray of uint8, shape (N, H, W) or (N, H, W, 3)
+        Plain images.
 
     Returns
     -------

@@ -146,7 +146,7 @@ def check_images(images: np.ndarray, what: str = "images") -> np.ndarray:
             "16-bit by (images >> 8).astype('uint8')"
         )
     if images.ndim == 2:
-        raise ValueError(f"{what} must be (N, H, W) or (N, H, W, 3); for one image use images[None]")
+        raise ValueError(f"{what} must be (N, H, W) or (N, H, W, 3); one image is images[None]")
     if not (images.ndim == 3 or (images.ndim == 4 and images.shape[-1] == 3)):
         raise ValueError(f"{what} must be (N, H, W) or (N, H, W, 3), not {images.shape}")
     if images.size == 0:
@@ -155,7 +155,7 @@ def check_images(images: np.ndarray, what: str = "images") -> np.ndarray:
 
 
 def _read(path: Path, mode: str) -> np.ndarray:
-    """One file as uint8 (H, W) or (H, W, 3). Raises ValueError with the reason, without the name."""
+    """One file as uint8 (H, W) or (H, W, 3); ValueErrors give the reason, not the name."""
     try:
         with Image.open(path) as picture:
             if getattr(picture, "n_frames", 1) > 1:
@@ -175,7 +175,7 @@ def _read(path: Path, mode: str) -> np.ndarray:
 
 
 def _patches(image: np.ndarray, size: int) -> np.ndarray:
-    """Non-overlapping size x size patches in raster order, at most PATCHES_PER_IMAGE, evenly spread."""
+    """Non-overlapping patches in raster order, at most PATCHES_PER_IMAGE, evenly spread."""
     rows, columns = image.shape[0] // size, image.shape[1] // size
     if rows * columns == 0:
         raise ValueError(
@@ -319,9 +319,11 @@ def load_images(
     if mode not in ("gray", "rgb"):
         raise ValueError(f"mode must be 'gray' or 'rgb', not {mode!r}")
     for name, value in (("size", size), ("count", count)):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | np.integer)):
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | np.integer):
             raise TypeError(f"{name} must be an int or None, not {value!r}")
-        if value is not None and value < 1:
+        if value < 1:
             raise ValueError(f"{name} must be at least 1, not {value}")
 
     if str(source).startswith("torchvision:"):

@@ -22,8 +22,11 @@ def image_grid(images: Sequence[np.ndarray], titles: Sequence[str], columns: int
     Parameters
     ----------
     images : sequence of ndarray of uint8, shape (H, W) or (H, W, 3)
+        Gray images are shown in gray, others in colour.
     titles : sequence of str
+        One an image.
     columns : int
+        Images a row.
     """
     rows = -(-len(images) // columns)
     with plt.rc_context(STYLE):
@@ -52,11 +55,18 @@ def curves(
 
     Parameters
     ----------
+    x : sequence of float
+        Common to all series.
     series : mapping of str to (values,) or (values, low, high)
+        Legend to values and bounds.
+    xlabel, ylabel : str
+        Of the axes, with units.
     exact : sequence of float, optional
         Drawn as a black line.
     band : (float, float), optional
         What the same procedure gives where there is nothing to find; shaded.
+    logx : bool
+        Logarithmic horizontal axis.
     """
     with plt.rc_context(STYLE):
         figure, axis = plt.subplots(figsize=(6.6, 3.9), layout="constrained")

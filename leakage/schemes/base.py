@@ -23,6 +23,7 @@ class Scheme(ABC):
         Parameters
         ----------
         images : ndarray of uint8, shape (N, H, W) or (N, H, W, 3)
+            Plain images.
         key : bytes
             At least 16 bytes.
         first_index : int
