@@ -72,7 +72,7 @@ def clustered_interval(
         raise ValueError("an interval needs samples from at least two clusters")
     error = np.sqrt(np.sum(sums**2) * g / (g - 1)) / len(influence)
     half = student_t.ppf((1 + level) / 2, g - 1) * error
-    return value - half, value + half
+    return float(value - half), float(value + half)
 
 
 def permutation_p_value(statistic: float, null: np.ndarray) -> float:

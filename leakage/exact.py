@@ -1,5 +1,7 @@
 """What a scheme leaks in closed form on given images, in bits a sample."""
 
+import math
+
 import numpy as np
 
 from leakage.estimate import Estimate
@@ -69,4 +71,4 @@ def _nonzero_key_leakage(counts: np.ndarray, bits: int) -> float:
     low = joint.sum(1, keepdims=True)
     # given the low bits, a ciphertext symbol arises from each of the other symbols equally often
     cipher = (low - joint) / (symbols - 1)
-    return entropy(cipher) - np.log2(symbols - 1)
+    return entropy(cipher) - math.log2(symbols - 1)

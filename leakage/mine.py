@@ -244,7 +244,7 @@ def mine(
     if np.ptp(values) > max(1.0, 2 * abs(bits)):
         flags.append("folds disagree")
     return Estimate(
-        bits, float(low), float(high), permutation_p_value(statistic, null), len(x),
+        bits, low, high, permutation_p_value(statistic, null), len(x),
         f"MINE, {folds} folds held out", "estimate", tuple(flags),
         {
             "folds": tuple(values), "temperatures": tuple(temperatures), "top1": recognised,

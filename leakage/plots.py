@@ -1,7 +1,9 @@
 """Every figure of the book. Opaque white background, so that dark pages do not swallow them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
+import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
@@ -14,6 +16,16 @@ STYLE = {
 # Okabe and Ito (2008): told apart by readers with any colour vision
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P")
+
+
+@contextmanager
+def _style(**more) -> Iterator[None]:
+    # The first figure of a notebook switches the interactive mode on; leaving rc_context would
+    # switch it off again, and no later figure would be shown.
+    with plt.rc_context(STYLE | more):
+        yield
+        interactive = plt.isinteractive()
+    matplotlib.interactive(interactive)
 
 
 def image_grid(images: Sequence[np.ndarray], titles: Sequence[str], columns: int = 5) -> Figure:
@@ -29,7 +41,7 @@ def image_grid(images: Sequence[np.ndarray], titles: Sequence[str], columns: int
         Images a row.
     """
     rows = -(-len(images) // columns)
-    with plt.rc_context(STYLE):
+    with _style():
         figure, axes = plt.subplots(
             rows, columns, figsize=(1.55 * columns, 1.8 * rows), squeeze=False, layout="constrained"
         )
@@ -68,7 +80,7 @@ def curves(
     logx : bool
         Logarithmic horizontal axis.
     """
-    with plt.rc_context(STYLE):
+    with _style():
         figure, axis = plt.subplots(figsize=(6.6, 3.9), layout="constrained")
         if band is not None:
             axis.axhspan(*band, color="0.8", zorder=0, label="null: shuffled pairs")
@@ -93,7 +105,7 @@ def heatmap(
     xlabel: str, ylabel: str, label: str, limit: float,
 ) -> Figure:
     """A table of numbers as colours, each number printed in its cell; colours end at `limit`."""
-    with plt.rc_context(STYLE | {"axes.grid": False}):
+    with _style(**{"axes.grid": False}):
         figure, axis = plt.subplots(
             figsize=(1.9 + 0.58 * len(columns), 1.2 + 0.36 * len(rows)), layout="constrained"
         )

@@ -1,0 +1,162 @@
+from urllib.error import URLError
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+import leakage
+from leakage import efficientnet_lite
+from leakage.efficientnet_lite import _stored_weights, efficientnet_lite0
+from leakage.images import PHOTOGRAPHS
+
+
+@pytest.mark.parametrize(("name", "label"), [("cat", 285), ("coffee", 967)])
+def test_knows_what_it_sees(name, label):
+    photograph = next(p for p in PHOTOGRAPHS if p.name == name)
+    whole = leakage.load_images(photograph.file(), size=None, mode="rgb").images
+    assert leakage.embed(whole, layer="classifier").argmax() == label
+
+
+def reference(x):
+    """The network from its stored weights, batch normalisation as such, TensorFlow's padding."""
+    w = _stored_weights()
+
+    def conv(x, name, norm, stride=1, groups=1):
+        weight = w[f"{name}.weight"]
+        kernel = weight.shape[-1]
+        pad = max((-(-x.shape[-1] // stride) - 1) * stride + kernel - x.shape[-1], 0)
+        x = F.pad(x, (pad // 2, pad - pad // 2, pad // 2, pad - pad // 2))
+        x = F.conv2d(x, weight, stride=stride, groups=groups)
+        stats = [w[f"{norm}.{part}"] for part in ("running_mean", "running_var", "weight", "bias")]
+        return F.batch_norm(x, *stats, eps=1e-3)
+
+    x = F.relu6(conv(x, "_conv_stem", "_bn0", 2))
+    strides = {1: 2, 3: 2, 5: 2, 11: 2}
+    for i in range(16):
+        y, block = x, f"_blocks.{i}."
+        if i:
+            y = F.relu6(conv(y, block + "_expand_conv", block + "_bn0"))
+        y = F.relu6(conv(y, block + "_depthwise_conv", block + "_bn1", strides.get(i, 1), y.shape[1]))
+        y = conv(y, block + "_project_conv", block + "_bn2")
+        x = x + y if x.shape == y.shape else y
+    x = F.relu6(conv(x, "_conv_head", "_bn1")).mean((2, 3))
+    return x @ w["_fc.weight"].T + w["_fc.bias"]
+
+
+@pytest.mark.parametrize("side", [32, 57, 64])
+def test_against_unfolded_reference(side):
+    x = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        torch.testing.assert_close(efficientnet_lite0()(x), reference(x), rtol=1e-3, atol=1e-3)
+
+
+def test_layers_and_shapes(photographs):
+    images = photographs.images[:3]
+    names = leakage.layer_names()
+    found = leakage.embed_layers(images, names)
+    assert tuple(found) == names
+    for name, vectors in found.items():
+        assert vectors.dtype == np.float32
+        assert vectors.shape == (3, vectors.shape[1])
+        assert np.array_equal(vectors, leakage.embed(images, layer=name))
+    assert np.array_equal(found["head"], leakage.embed(images))
+
+
+def test_gray_is_three_equal_channels(photographs):
+    images = photographs.images[:3]
+    colour = np.repeat(images[..., None], 3, -1)
+    assert np.allclose(leakage.embed(images), leakage.embed(colour), atol=1e-5)
+
+
+def test_batches_do_not_matter(photographs):
+    many = leakage.embed(photographs.images[:100])
+    assert np.allclose(many[90:95], leakage.embed(photographs.images[90:95]), atol=1e-4)
+
+
+def test_results_are_cached_by_content(photographs, monkeypatch):
+    first = leakage.embed(photographs.images[10:14])
+
+    def refuse(*_):
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(efficientnet_lite, "efficientnet_lite0", refuse)
+    assert np.array_equal(leakage.embed(photographs.images[10:14].copy()), first)
+    changed = photographs.images[10:14].copy()
+    changed[0, 0, 0] ^= 1
+    with pytest.raises(AssertionError, match="computed again"):
+        leakage.embed(changed)
+
+
+def test_untrained_control(photographs):
+    images = photographs.images[:2]
+    state = torch.get_rng_state()
+    first, again, other = (leakage.embed(images, weights=None, seed=s) for s in (0, 0, 1))
+    assert np.array_equal(first, again)
+    assert not np.allclose(first, other)
+    assert not np.allclose(first, leakage.embed(images))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_torchvision_models(photographs):
+    images = photographs.images[:2]
+    state = torch.get_rng_state()
+    last = leakage.embed(images, "mobilenet_v3_small", weights=None, seed=3)
+    early = leakage.embed(images, "mobilenet_v3_small", layer="features.1", weights=None, seed=3)
+    assert last.shape == (2, 1024)
+    assert early.shape == (2, 16)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert "features.1" in leakage.layer_names("mobilenet_v3_small")
+
+
+def test_histogram(photographs):
+    images = photographs.images[:3]
+    expected = [np.bincount(x.ravel(), minlength=256) / 4096 for x in images]
+    assert np.allclose(leakage.embed(images, "histogram"), expected)
+    colour = leakage.load_images(count=2, mode="rgb").images
+    assert leakage.embed(colour, "histogram").shape == (2, 768)
+    red = np.bincount(colour[1, ..., 0].ravel(), minlength=256) / 4096
+    assert np.allclose(leakage.embed(colour, "histogram")[1, :256], red)
+
+
+def test_changed_weights_are_refused(monkeypatch):
+    monkeypatch.setattr(efficientnet_lite, "WEIGHTS_SHA256", "0" * 64)
+    with pytest.raises(ValueError, match="reinstall it"):
+        efficientnet_lite0()
+
+
+def test_no_network_for_weights(photographs, monkeypatch, tmp_path):
+    def refuse(*args, **kwargs):
+        raise URLError("no route to host")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("torch.hub.urlopen", refuse)
+    with pytest.raises(ValueError, match="could not be downloaded") as caught:
+        leakage.embed(photographs.images[:2], "mobilenet_v3_small")
+    assert "efficientnet_lite0" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"model": "resnet1000"}, "no model 'resnet1000'"),
+        ({"layer": "block.1"}, "has no layer 'block.1'; it has stem"),
+        ({"weights": "imagenet"}, "weights must be 'default' or None"),
+    ],
+)
+def test_bad_requests(arguments, says, photographs):
+    with pytest.raises(ValueError, match=says):
+        leakage.embed(photographs.images[:2], **arguments)
+
+
+def test_bad_images():
+    with pytest.raises(ValueError, match="must be uint8"):
+        leakage.embed(np.zeros((2, 32, 32)))
+
+
+def test_a_whole_photograph_is_read_as_pillow_reads_it():
+    cat = next(p for p in PHOTOGRAPHS if p.name == "cat").file()
+    with Image.open(cat) as picture:
+        expected = np.asarray(picture.convert("RGB"))
+    assert np.array_equal(leakage.load_images(cat, size=None, mode="rgb").images[0], expected)

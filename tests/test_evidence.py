@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+
+from leakage.evidence import (
+    clustered_interval,
+    diagonal_null,
+    permutation_p_value,
+    split_by_group,
+)
+
+
+@pytest.mark.parametrize("folds", [2, 5, 19])
+def test_groups_stay_together_and_folds_are_even(folds, photographs, rng):
+    fold = split_by_group(photographs.groups, folds, rng)
+    assert set(fold) == set(range(folds))
+    for group in np.unique(photographs.groups):
+        assert len(set(fold[photographs.groups == group])) == 1
+    if folds == 5:
+        sizes = np.bincount(fold)
+        assert np.ptp(sizes) <= 64
+
+
+def test_more_folds_than_groups(rng):
+    with pytest.raises(ValueError, match="3 folds need at least 3 groups"):
+        split_by_group(np.array([0, 0, 1]), 3, rng)
+
+
+def test_clustered_interval_covers():
+    """Mean of 20 clusters of 5 equal samples, 1000 draws; false alarms below 1e-4."""
+    rng = np.random.default_rng(0)
+    clusters = np.repeat(np.arange(20), 5)
+    hits = 0
+    for _ in range(1000):
+        values = np.repeat(rng.normal(size=20), 5)
+        low, high = clustered_interval(values.mean(), values, clusters)
+        hits += low <= 0 <= high
+    assert 0.92 < hits / 1000 < 0.98
+
+
+def test_clusters_widen_the_interval(rng):
+    values = np.repeat(rng.normal(size=20), 5)
+    wide = clustered_interval(0, values, np.repeat(np.arange(20), 5))
+    narrow = clustered_interval(0, values, np.arange(100))
+    assert wide[1] > 1.5 * narrow[1]
+    with pytest.raises(ValueError, match="two clusters"):
+        clustered_interval(0, values, np.zeros(100))
+
+
+def test_p_value_is_never_zero():
+    assert permutation_p_value(10.0, np.zeros(99)) == 0.01
+    assert permutation_p_value(-10.0, np.zeros(99)) == 1.0
+
+
+def test_diagonal_null_has_the_mean_of_all_pairs(rng):
+    scores = rng.normal(size=(6, 6))
+    assert diagonal_null(scores, 20_000, rng).mean() == pytest.approx(scores.mean(), abs=0.02)
