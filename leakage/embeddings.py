@@ -204,7 +204,8 @@ def embed_layers(
     layers = tuple(layers)
     known = layer_names(model)
     for layer in layers:
-        if layer not in known:
+        # torchvision takes the name of a block for that of its last layer
+        if layer not in known and not any(name.startswith(f"{layer}.") for name in known):
             raise _unknown_layer(layer, known, model)
     return _embed(images, model, layers, weights, seed)
 
@@ -229,7 +230,8 @@ def embed(
         Otherwise the name of a torchvision classification model, which downloads its weights and
         applies its own preprocessing, resizing included.
     layer : str or None
-        One of `layer_names`, averaged over space. None: what the final classifier is given.
+        One of `layer_names`, or a block of torchvision's, averaged over space. None: what the
+        final classifier is given.
     weights : {"default", None}
         None: an untrained network with weights drawn from `seed`, as a control.
     seed : int

@@ -83,7 +83,7 @@ def test_jpeg(tmp_path, rng):
 
 
 def test_every_bad_file_is_named_in_one_error(folder):
-    path, gray = folder
+    path, _ = folder
     Image.fromarray(np.zeros((40, 50), np.uint16)).save(path / "deep.png")
     Image.fromarray(np.zeros((40, 50, 4), np.uint8)).save(path / "clear.png")
     Image.fromarray(np.zeros((4, 5), np.uint8)).save(path / "small.png")

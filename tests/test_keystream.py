@@ -40,7 +40,9 @@ def test_no_two_images_share_keystream(key):
     """No 16-byte block occurs twice over images, labels and keys (chance: about 1e-31)."""
     streams = [
         keystream(k, label, index, 4096).tobytes()
-        for k in (key, key[::-1]) for label in ("a", "b") for index in (0, 1, 2, 255, 256, MAX_INDEX)
+        for k in (key, key[::-1])
+        for label in ("a", "b")
+        for index in (0, 1, 2, 255, 256, MAX_INDEX)
     ]  # fmt: skip
     blocks = [s[i : i + 16] for s in streams for i in range(0, len(s), 16)]
     assert len(set(blocks)) == len(blocks)
