@@ -4,15 +4,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from leakage.evidence import diagonal_null, permutation_p_value, split_by_group
+from leakage.evidence import diagonal_null, pool_folds, split_by_group
 from leakage.mine import check_samples, whitened
 
 
 class LeakTest(NamedTuple):
     """Outcome of a test of independence.
 
-    `p_value` is by permutation; `z` is the statistic's distance from the null mean in null
-    standard deviations, which still grows where the p-value is at its floor.
+    `p_value` is by permutation; `z`, the statistic's distance from the null mean in null standard
+    deviations, still grows where the p-value is at its floor.
     """
 
     p_value: float
@@ -57,7 +57,7 @@ def canonical_test(
     x, y, groups = check_samples(x, y, groups, folds)
     rng = np.random.default_rng(seed)
     fold = split_by_group(groups, folds, rng)
-    statistic, null = 0.0, np.zeros(permutations)
+    observed, nulls = [], []
     for test in range(folds):
         fit, rows = np.flatnonzero(fold != test), np.flatnonzero(fold == test)
         a, b = (whitened(v, fit, components, seed) for v in (x, y))
@@ -66,8 +66,6 @@ def canonical_test(
         if not weights.any():
             weights = s**2
         scores = (a[rows] @ u * weights) @ (b[rows] @ vt.T).T
-        shuffled = diagonal_null(scores, permutations, rng)
-        spread = shuffled.std() or 1.0
-        statistic += (scores.diagonal().mean() - shuffled.mean()) / spread
-        null += (shuffled - shuffled.mean()) / spread
-    return LeakTest(permutation_p_value(statistic, null), float(statistic / null.std()))
+        observed.append(scores.diagonal().mean())
+        nulls.append(diagonal_null(scores, permutations, rng))
+    return LeakTest(*pool_folds(observed, nulls))

@@ -86,6 +86,41 @@ def permutation_p_value(statistic: float, null: np.ndarray) -> float:
     return float((1 + np.count_nonzero(null >= statistic)) / (len(null) + 1))
 
 
+def pool_folds(observed: list[float], nulls: list[np.ndarray]) -> tuple[float, float]:
+    """One p-value and one z from the statistics of the folds of a cross-fitted test.
+
+    Each fold's statistic is standardised by its own null, and the folds are added. They are not
+    independent: the pairs of fold g help to train the critic that judges fold f, and the other
+    way round, so that chance agreement between the two counts twice. For a critic linear in its
+    training data the variance of the sum is therefore twice that of independent folds; we widen
+    the null by that factor for every critic.
+
+    Parameters
+    ----------
+    observed : list of float
+        Statistic of each fold.
+    nulls : list of ndarray of float, shape (permutations,)
+        The same statistic on shuffled pairs.
+
+    Returns
+    -------
+    (float, float)
+        p-value, and the distance from the null mean in standard deviations of the widened null.
+
+    Examples
+    --------
+    >>> pool_folds([0.0, 0.0], [np.array([-1.0, 1.0]), np.array([1.0, -1.0])])
+    (1.0, 0.0)
+    """
+    total, null = 0.0, np.zeros(len(nulls[0]))
+    for value, shuffled in zip(observed, nulls, strict=True):
+        spread = shuffled.std() or 1.0
+        total += (value - shuffled.mean()) / spread
+        null += (shuffled - shuffled.mean()) / spread
+    null *= np.sqrt(2)
+    return permutation_p_value(total, null), float(total / np.sqrt(2 * len(observed)))
+
+
 def diagonal_null(
     scores: np.ndarray, permutations: int, rng: np.random.Generator
 ) -> np.ndarray:

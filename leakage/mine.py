@@ -13,7 +13,7 @@ from leakage.estimate import Estimate
 from leakage.evidence import (
     clustered_interval,
     diagonal_null,
-    permutation_p_value,
+    pool_folds,
     split_by_group,
 )
 
@@ -164,7 +164,7 @@ def mine(
     Notes
     -----
     The p-value compares the mean critic value of the held-out pairs with that of pairs shuffled
-    within the fold; the critics are not retrained. Folds are standardised and added.
+    within the fold; the critics are not retrained. `leakage.evidence.pool_folds` adds the folds.
 
     References
     ----------
@@ -210,7 +210,7 @@ def mine(
 
     values, temperatures, sizes, top1 = [], [], [], []
     influences = np.zeros(len(x))
-    statistic, null = 0.0, np.zeros(permutations)
+    observed, nulls = [], []
     repetitions = len(fit) // folds
     for test in range(folds):
         rows = np.flatnonzero(fold == test)
@@ -227,13 +227,12 @@ def mine(
         temperatures.append(temperature)
         sizes.append(len(rows))
         top1.append(np.mean(mean_scores.argmax(0) == np.arange(len(rows))))
-        shuffled = diagonal_null(mean_scores, permutations, rng)
-        spread = shuffled.std() or 1.0
-        statistic += (mean_scores.diagonal().mean() - shuffled.mean()) / spread
-        null += (shuffled - shuffled.mean()) / spread
+        observed.append(mean_scores.diagonal().mean())
+        nulls.append(diagonal_null(mean_scores, permutations, rng))
 
     bits = float(np.average(values, weights=sizes))
     low, high = clustered_interval(bits, influences, groups)
+    p_value, z = pool_folds(observed, nulls)
     recognised = float(np.average(top1, weights=sizes))
     flags = []
     if recognised > RECOGNISED or high > math.log2(min(sizes)) - 1 / math.log(2):
@@ -244,10 +243,10 @@ def mine(
     if np.ptp(values) > max(1.0, 2 * abs(bits)):
         flags.append("folds disagree")
     return Estimate(
-        bits, low, high, permutation_p_value(statistic, null), len(x),
+        bits, low, high, p_value, len(x),
         f"MINE, {folds} folds held out", "estimate", tuple(flags),
         {
             "folds": tuple(values), "temperatures": tuple(temperatures), "top1": recognised,
-            "z": float(statistic / null.std()),
+            "z": z,
         },
     )
