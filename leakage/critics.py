@@ -6,7 +6,9 @@ images cannot throw the bound to minus infinity, as an unbounded critic does. Ev
 slice of tensors with a leading dimension, so one matrix product serves them all.
 """
 
+import contextlib
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +24,22 @@ INPUT_NOISE = 0.25  # added to whitened coordinates, against learning training i
 INITIAL_SCALE = 1.5
 #: Weight of the newest batch in the moving average of the partition function.
 EMA_RATE = 0.1
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """One torch thread inside, as many as before outside.
+
+    These products are small: a second thread brings little when the machine is idle, and when two
+    processes share its cores their threads wait for each other, which costs up to fifty times the
+    time. The values also no longer depend on the number of cores.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @dataclass

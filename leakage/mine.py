@@ -179,7 +179,7 @@ def mine(
     """
     import torch
 
-    from leakage.critics import train
+    from leakage.critics import one_thread, train
 
     x, y, groups = check_samples(x, y, groups, folds)
     rng = np.random.default_rng(seed)
@@ -201,10 +201,11 @@ def mine(
             fit.append(rest[part != held])
             validate.append(rest[part == held])
     xs, ys = np.stack(xs), np.stack(ys)
-    critics = train(xs, ys, fit, validate, seed)
+    with one_thread():
+        critics = train(xs, ys, fit, validate, seed)
 
     def scores_of(c: int, rows: np.ndarray) -> np.ndarray:
-        with torch.no_grad():
+        with one_thread(), torch.no_grad():
             a, b = torch.from_numpy(xs[c, rows]), torch.from_numpy(ys[c, rows])
             return critics.scores(a, b, c).numpy().astype(np.float64)
 

@@ -1,5 +1,6 @@
 """The built book, and the checker that it goes through."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -21,6 +22,18 @@ def test_every_notebook_is_a_chapter():
     notebooks = {f"notebooks/{f.stem}" for f in (ROOT / "notebooks").glob("*.ipynb")}
     chapters = {n for n in check_book.pages_of_toc() if n.startswith("notebooks/")}
     assert notebooks == chapters
+
+
+def test_every_figure_is_shown():
+    """A plotting cell whose figure got lost leaves no trace but a missing number."""
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        cells = json.loads(path.read_text(encoding="utf8"))["cells"]
+        shown = [c["metadata"]["mystnb"]["figure"] for c in cells if "mystnb" in c["metadata"]]
+        figures = [figure["name"] for figure in shown]
+        page = (SITE / "notebooks" / f"{path.stem}.html").read_text(encoding="utf8")
+        assert figures
+        for name in figures:
+            assert f'<figure class="align-default" id="{name}">' in page, f"{path.stem}: {name}"
 
 
 def site(folder, **pages):
