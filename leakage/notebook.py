@@ -13,9 +13,10 @@ def glue(name: str, text: object) -> None:
     Examples
     --------
     >>> glue("demo", "0.5 bit")  # shows nothing in a notebook
-    {'application/papermill.record/text/plain': '0.5 bit'}
+    {'application/papermill.record/text/plain': "'0.5 bit'"}
     """
-    bundle = {f"{_RECORD}text/plain": str(text)}
+    bundle = {f"{_RECORD}text/plain": repr(str(text))}
+    # as a literal, for myst-nb evaluates what it is given: 65,536 would be shown as a pair
     display(bundle, raw=True, metadata={"scrapbook": {"name": name, "mime_prefix": _RECORD}})
 
 
