@@ -70,7 +70,9 @@ def check_samples(x, y, groups, folds) -> tuple[np.ndarray, np.ndarray, np.ndarr
 def whitened(values: np.ndarray, fit: np.ndarray, components: int, seed: int) -> np.ndarray:
     """Principal components of all samples, fitted and scaled on the samples `fit`, clipped."""
     components = min(components, values.shape[1], max(1, len(fit) // 10))
-    pca = PCA(components, svd_solver="auto", random_state=seed).fit(values[fit])
+    # exact and deterministic; whichever of the two is cheap for this shape
+    solver = "covariance_eigh" if len(fit) >= values.shape[1] else "arpack"
+    pca = PCA(components, svd_solver=solver, random_state=seed).fit(values[fit])
     scale = np.sqrt(pca.explained_variance_)
     useful = scale > 1e-6 * scale[0]  # the rest is rounding noise: do not blow it up
     projected = pca.transform(values)[:, useful] / scale[useful]
