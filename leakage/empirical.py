@@ -1,12 +1,10 @@
-"""Mutual information of discrete samples from one contingency table, and its bias corrections."""
-
-from collections.abc import Callable
+"""Mutual information of paired discrete samples, and of the pixels of image sets."""
 
 import numpy as np
 
+from leakage.corrections import CORRECTIONS, jackknife_mi, plug_in_mi
 from leakage.estimate import Estimate
 from leakage.evidence import clustered_interval, permutation_p_value
-from leakage.exact import entropy
 from leakage.images import check_images
 
 #: A table is trusted when it holds at least this many samples per occupied cell.
@@ -26,41 +24,6 @@ def contingency_table(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     x, y = (np.unique(v, return_inverse=True)[1].ravel() for v in (x, y))
     columns = int(y.max()) + 1
     return np.bincount(x * columns + y, minlength=(int(x.max()) + 1) * columns).reshape(-1, columns)
-
-
-def _plug_in_mi(table: np.ndarray) -> float:
-    return entropy(table.sum(1)) + entropy(table.sum(0)) - entropy(table)
-
-
-def _miller_madow_mi(table: np.ndarray) -> float:
-    """Miller (1955): each entropy is raised by (occupied cells - 1) / 2N nats."""
-    occupied = np.count_nonzero
-    excess = occupied(table) - occupied(table.sum(1)) - occupied(table.sum(0)) + 1
-    return _plug_in_mi(table) - excess / (2 * table.sum() * np.log(2))
-
-
-def _jackknife_entropy(counts: np.ndarray) -> float:
-    """Zahl (1977): N H - (N - 1) times the mean entropy with one sample left out."""
-    c = counts[counts > 0].astype(float)
-    n = c.sum()
-    plain = np.sum(c * np.log2(c))
-    fewer = np.where(c > 1, (c - 1) * np.log2(np.maximum(c - 1, 1)), 0.0)
-    left_out = np.log2(n - 1) - (plain - c * np.log2(c) + fewer) / (n - 1)
-    return float(n * (np.log2(n) - plain / n) - (n - 1) * np.sum(c / n * left_out))
-
-
-def _jackknife_mi(table: np.ndarray) -> float:
-    return (
-        _jackknife_entropy(table.sum(1)) + _jackknife_entropy(table.sum(0))
-        - _jackknife_entropy(table.ravel())
-    )
-
-
-CORRECTIONS: dict[str | None, Callable[[np.ndarray], float]] = {
-    None: _plug_in_mi,
-    "miller-madow": _miller_madow_mi,
-    "jackknife": _jackknife_mi,
-}
 
 
 def _discrete(name: str, values) -> np.ndarray:
@@ -84,8 +47,12 @@ def plug_in(x: np.ndarray, y: np.ndarray, *, correction: str | None = "miller-ma
     ----------
     x, y : ndarray of int, bool or str, of one shape
         Every element is a sample, paired by position.
-    correction : {"miller-madow", "jackknife", None}
-        Of the plug-in estimator's upward bias. None shows it uncorrected.
+    correction : str or None
+        Of the plug-in estimator's upward bias: ``"miller-madow"``, ``"panzeri-treves"``,
+        ``"jackknife"``, ``"james-stein"`` (far too low in sparse tables), ``"grassberger"``,
+        ``"chao-shen"``, ``"chao-wang-jost"`` or ``"nsb"``; see `leakage.corrections`. None shows
+        it uncorrected. Those with a prior (James-Stein, NSB) take the values that occur in x and
+        in y for the alphabets.
 
     Returns
     -------
@@ -122,7 +89,7 @@ def plug_in(x: np.ndarray, y: np.ndarray, *, correction: str | None = "miller-ma
     for name, size in zip("xy", table.shape, strict=True):
         if size == 1:
             raise ValueError(f"{name} is constant, so it carries no information")
-    raw, bits = _plug_in_mi(table), CORRECTIONS[correction](table)
+    raw, bits = plug_in_mi(table), CORRECTIONS[correction](table)
     n, flags = int(table.sum()), []
     freedom = (table.shape[0] - 1) * (table.shape[1] - 1)
     expected = table.sum(1)[:, None] * table.sum(0) / n
@@ -171,7 +138,7 @@ def _best_mask(table: np.ndarray) -> tuple[float, str, float, float]:
         rows, columns = (np.count_nonzero(small.sum(axis)) for axis in (1, 0))
         if small.sum() < SAMPLES_PER_CELL * np.count_nonzero(small) or min(rows, columns) < 2:
             continue
-        bits = _jackknife_mi(small)
+        bits = jackknife_mi(small)
         noise = np.sqrt(2 * (rows - 1) * (columns - 1)) / (2 * small.sum() * np.log(2))
         found.append((bits - 3 * noise, name, bits, noise))
     if not found:
@@ -243,7 +210,7 @@ def pixel_mi(
         raise ValueError(f"plain has shape {plain.shape}, cipher {cipher.shape}; they are pairs")
     table = _byte_table(plain, cipher)
     _, name, bits, noise = _best_mask(table)
-    raw = _plug_in_mi(table)
+    raw = plug_in_mi(table)
 
     x, y = _blocks(plain), _blocks(cipher)
     low = high = p_value = None

@@ -4,7 +4,8 @@ from scipy.stats import kstest
 from sklearn.metrics import mutual_info_score
 
 import leakage
-from leakage.empirical import CORRECTIONS, contingency_table, pixel_mi, plug_in
+from leakage.corrections import CORRECTIONS
+from leakage.empirical import contingency_table, pixel_mi, plug_in
 from leakage.exact import entropy
 
 
@@ -37,7 +38,8 @@ def test_symmetric_and_blind_to_names(correction, rng):
     x, y = rng.integers(0, 6, (2, 300))
     y[:150] = x[:150]
     bits = plug_in(x, y, correction=correction).bits
-    assert plug_in(y, x, correction=correction).bits == pytest.approx(bits)
+    if correction != "panzeri-treves":  # counts the cells of each x, by definition
+        assert plug_in(y, x, correction=correction).bits == pytest.approx(bits)
     names = rng.permutation(6) * 100
     assert plug_in(names[x], y, correction=correction).bits == pytest.approx(bits)
     assert plug_in(x.reshape(3, 100), y.reshape(3, 100), correction=correction).bits == bits
