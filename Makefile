@@ -53,7 +53,6 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 
 screenshots: $(STAMP)
-	@$(BIN)/python -c 'import playwright' 2>/dev/null || $(BIN)/python -m pip install -q playwright
 	$(BIN)/python scripts/screenshots.py _build/screenshots
 
 clean:

@@ -1,4 +1,4 @@
-"""The built pages in a real browser, with no network: skipped without playwright or Chromium."""
+"""The built pages in a real browser, with no network: skipped without Chromium."""
 
 import shutil
 import sys
@@ -8,8 +8,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-
-sync_api = pytest.importorskip("playwright.sync_api")
+from playwright import sync_api
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / "_build" / "html"
