@@ -22,12 +22,14 @@ _WHERE = {
     "layer_names": "leakage.embeddings",
     "plug_in": "leakage.empirical",
     "pixel_mi": "leakage.empirical",
+    "ksg": "leakage.ksg",
     "canonical_test": "leakage.canonical",
     "mine": "leakage.mine",
 }
 
-# `leakage.mine` is both a module and the function in it: this import makes the name mean the
-# function. The module is light, it loads torch when called.
+# `leakage.mine` and `leakage.ksg` are both a module and the function in it: these imports make the
+# names mean the functions. The modules are light, torch is loaded when `mine` is called.
+from leakage.ksg import ksg  # noqa: E402, F401
 from leakage.mine import mine  # noqa: E402, F401
 
 __all__ = ["__version__", *_WHERE]
