@@ -6,14 +6,13 @@ and infomeasure where it is installed.
 """
 
 import csv
-import platform
 import sys
 import time
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+from provenance import stamp
 from sklearn.metrics import mutual_info_score
 
 import leakage
@@ -67,23 +66,11 @@ def rows():
                     yield name, n, bits, seed, exact, value, spent
 
 
-def stamp() -> str:
-    found = []
-    for package in ("numpy", "scipy", "scikit-learn", "infomeasure"):
-        try:
-            found.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            found.append(f"{package} not installed")
-    return (
-        f"# leakage {leakage.__version__}, Python {platform.python_version()}, {', '.join(found)}; "
-        f"python benchmarks/discrete_estimators.py; {time.strftime('%Y-%m-%d')}"
-    )
-
-
 def main(path: Path) -> None:
     found = list(rows())
     with path.open("w", newline="") as file:
-        file.write(stamp() + "\n")
+        packages = ["numpy", "scipy", "scikit-learn", "infomeasure"]
+        file.write(stamp("discrete_estimators.py", packages))
         writer = csv.writer(file)
         writer.writerow(["estimator", "pixels", "planes", "seed", "exact", "bits", "cpu_ms"])
         writer.writerows([*row[:4], *(f"{v:.5f}" for v in row[4:])] for row in found)

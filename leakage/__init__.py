@@ -22,14 +22,16 @@ _WHERE = {
     "layer_names": "leakage.embeddings",
     "plug_in": "leakage.empirical",
     "pixel_mi": "leakage.empirical",
-    "ksg": "leakage.ksg",
-    "canonical_test": "leakage.canonical",
+    "ksg": "leakage.classical",
+    "spiked_cca": "leakage.classical",
+    "canonical_test": "leakage.classical",
+    "estimate_mi": "leakage.mine",
+    "certified_mi": "leakage.certified",
     "mine": "leakage.mine",
 }
 
-# `leakage.mine` and `leakage.ksg` are both a module and the function in it: these imports make the
-# names mean the functions. The modules are light, torch is loaded when `mine` is called.
-from leakage.ksg import ksg  # noqa: E402, F401
+# `leakage.mine` is both a module and the function in it: this import makes the name mean the
+# function. The module is light, torch is loaded when the function is called.
 from leakage.mine import mine  # noqa: E402, F401
 
 __all__ = ["__version__", *_WHERE]

@@ -150,18 +150,18 @@ def student_t(n: int, *, correlation: float = 0.75, freedom: float = 2.0, seed: 
 
 
 def xor_of_signs(n: int, *, seed: int = 0) -> Pairs:
-    """The sign of y is the product of the signs of two Gaussians x: 1 bit, with no correlation.
+    """The sign of y1 is that of x1 x2: 1 bit, with no correlation. All else is Gaussian noise.
 
     Examples
     --------
     >>> x, y, exact = xor_of_signs(5)
-    >>> bool((np.sign(x).prod(1, keepdims=True) == np.sign(y)).all()), exact.bits
+    >>> bool((np.sign(x).prod(1) == np.sign(y[:, 0])).all()), exact.bits
     (True, 1.0)
     """
     _positive(n=n)
-    rng = np.random.default_rng(seed)
-    x, magnitude = rng.normal(size=(n, 2)), np.abs(rng.normal(size=(n, 1)))
-    return _pairs(x, np.sign(x).prod(1, keepdims=True) * magnitude, 1.0, "XOR of signs")
+    x, y = np.random.default_rng(seed).normal(size=(2, n, 2))
+    y[:, 0] = np.abs(y[:, 0]) * np.sign(x).prod(1)
+    return _pairs(x, y, 1.0, "XOR of signs")
 
 
 def additive_uniform(n: int, *, width: float = 0.1, seed: int = 0) -> Pairs:

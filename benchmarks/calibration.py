@@ -1,0 +1,153 @@
+"""Do the tests, intervals and certified bounds keep what they promise?
+
+    python benchmarks/calibration.py [FILE] [--runs 400] [--jobs 2]
+
+Every run draws new samples (or a new key) and trains every critic anew. One row for each question
+and setting: how often, of how many runs, with a 95 % interval of that rate.
+"""
+
+import argparse
+import csv
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # one run a core
+
+import numpy as np
+from joblib import Parallel, delayed
+from provenance import stamp
+from scipy.stats import binomtest, kstest
+
+import leakage
+from leakage.channels import clusters, gaussian, xor_of_signs
+
+NATS = 1 / np.log(2)  # bits in a nat
+
+
+def independent(n: int, dimensions: int) -> Callable:
+    def run(seed: int):
+        x, y, _ = gaussian(n, dimensions=dimensions, bits=0, seed=seed)
+        e = leakage.estimate_mi(x, y, seed=seed)
+        return e.p_value, e.low <= 0 <= e.high, leakage.canonical_test(x, y, seed=seed).p_value
+
+    return run
+
+
+def encrypted(layer: str, n: int) -> Callable:
+    """Patches of the bundled photographs and their full AES-CTR encryption."""
+    photographs = leakage.load_images(size=32, count=n)
+    plain = leakage.embed(photographs.images, layer=layer)
+
+    def run(seed: int):
+        key = np.random.default_rng(seed).bytes(16)
+        cipher = leakage.get_scheme("bitplane", bits=8).encrypt(photographs.images, key)
+        y = leakage.embed(cipher, layer=layer)
+        groups = photographs.groups
+        e = leakage.estimate_mi(plain, y, groups=groups, seed=seed)
+        test = leakage.canonical_test(plain, y, groups=groups, seed=seed)
+        return e.p_value, e.low <= 0 <= e.high, test.p_value
+
+    return run
+
+
+def dependent(draw: Callable) -> Callable:
+    """The interval of the held-out bound; its target is the mean over all runs."""
+
+    def run(seed: int):
+        x, y, _ = draw(seed)
+        e = leakage.estimate_mi(x, y, seed=seed)
+        return e.bits, e.low, e.high, e.p_value
+
+    return run
+
+
+def certified(draw: Callable) -> Callable:
+    def run(seed: int):
+        x, y, exact = draw(seed)
+        return leakage.certified_mi(x, y, seed=seed).bits, exact.bits
+
+    return run
+
+
+NULLS = {
+    "independent, d = 5, n = 200": independent(200, 5),
+    "independent, d = 20, n = 600": independent(600, 20),
+    "independent, d = 5, n = 1000": independent(1000, 5),
+}
+ENCRYPTED = {
+    "AES-CTR, stem, 400 patches": ("stem", 400),
+    "AES-CTR, last layer, 400 patches": ("head", 400),
+}
+INTERVALS = {
+    "Gaussian, d = 2, 1 nat, n = 500": lambda s: gaussian(500, dimensions=2, bits=NATS, seed=s),
+    "Gaussian, d = 5, 2 nats, n = 1000": (
+        lambda s: gaussian(1000, dimensions=5, bits=2 * NATS, seed=s)
+    ),
+    "10 clusters, n = 1000": lambda s: clusters(1000, seed=s),
+    "XOR of signs, n = 2000": lambda s: xor_of_signs(2000, seed=s),
+}
+CERTIFIED = {
+    "Gaussian, d = 5, 0 nats": lambda s: gaussian(2000, dimensions=5, bits=0, seed=s),
+    "Gaussian, d = 1, 0.3 nats": lambda s: gaussian(2000, bits=0.3 * NATS, seed=s),
+    "Gaussian, d = 5, 0.3 nats": lambda s: gaussian(2000, dimensions=5, bits=0.3 * NATS, seed=s),
+    "Gaussian, d = 20, 0.3 nats": lambda s: gaussian(2000, dimensions=20, bits=0.3 * NATS, seed=s),
+    "10 clusters, 2.3 nats": lambda s: clusters(2000, seed=s),
+    "XOR of signs, 0.69 nats": lambda s: xor_of_signs(2000, seed=s),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("file", nargs="?", type=Path, default=Path("calibration.csv"))
+    parser.add_argument("--runs", type=int, default=400)
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    rows = []
+
+    def runs(function: Callable, count: int) -> np.ndarray:
+        found = Parallel(n_jobs=options.jobs)(delayed(function)(seed) for seed in range(count))
+        return np.array(found, float)
+
+    def note(question: str, setting: str, hits: int, count: int, more: str = "") -> None:
+        low, high = binomtest(int(hits), count).proportion_ci(method="exact")
+        rows.append([question, setting, count, f"{hits / count:.4f}", f"{low:.4f}",
+                     f"{high:.4f}", more])  # fmt: skip
+        print(*rows[-1], sep=", ", flush=True)
+        with options.file.open("w", newline="") as file:  # nothing is lost when interrupted
+            file.write(stamp("calibration.py", ["numpy", "scipy", "scikit-learn", "torch"]))
+            writer = csv.writer(file)
+            writer.writerow(["question", "setting", "runs", "rate", "low", "high", "remark"])
+            writer.writerows(rows)
+
+    for setting, draw in CERTIFIED.items():
+        bits, exact = runs(certified(draw), options.runs).T
+        note("certified bound above the exact value", setting, (bits > exact).sum(), len(bits),
+             f"median {np.median(bits) / NATS:.3f} nats")  # fmt: skip
+        note("certified bound above 0", setting, (bits > 0).sum(), len(bits))
+    for setting, function in NULLS.items():
+        report_nulls(note, setting, runs(function, options.runs))
+    for setting, (layer, n) in ENCRYPTED.items():
+        report_nulls(note, setting, runs(encrypted(layer, n), options.runs))
+    for setting, draw in INTERVALS.items():
+        bits, low, high, _ = runs(dependent(draw), options.runs // 2).T
+        covered = (low <= bits.mean()) & (bits.mean() <= high)
+        note("95 % interval covers the mean held-out bound", setting, covered.sum(), len(bits),
+             f"mean {bits.mean() / NATS:.3f} nats")  # fmt: skip
+    found = runs(dependent(lambda s: gaussian(600, dimensions=8, bits=0.1 * NATS, seed=s)),
+                 options.runs // 2)  # fmt: skip
+    note("rejected at 0.05", "Gaussian, d = 8, 0.1 nats, n = 600", (found[:, 3] <= 0.05).sum(),
+         len(found), "power")  # fmt: skip
+
+
+def report_nulls(note: Callable, setting: str, found: np.ndarray) -> None:
+    p, covered, linear = found.T
+    uniform = kstest(p, "uniform").pvalue
+    note("estimate_mi rejects at 0.05", setting, (p <= 0.05).sum(), len(p),
+         f"uniform p-values: p = {uniform:.2g}")  # fmt: skip
+    note("canonical_test rejects at 0.05", setting, (linear <= 0.05).sum(), len(p))
+    note("95 % interval contains 0", setting, covered.sum(), len(p))
+
+
+if __name__ == "__main__":
+    main()
