@@ -1,6 +1,6 @@
 """Vectors that represent images: grey-level histograms, and what the layers of a CNN compute.
 
-A layer's output is averaged over space, so every layer gives one vector an image. Results are
+A layer's output is pooled over space, so every layer gives one vector an image. Results are
 cached on disk by content, in ``$LEAKAGE_CACHE`` or ``~/.cache/leakage``.
 """
 
@@ -9,18 +9,28 @@ import os
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Literal, get_args
 from urllib.error import URLError
 
 import joblib
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from leakage import efficientnet_lite
 from leakage.images import check_images
 
 BUNDLED = "efficientnet_lite0"
-HISTOGRAM = "histogram"
+HISTOGRAM, PATCH_STATISTICS = "histogram", "patch statistics"
+#: Cells of a grid along each side.
+GRID = 4
+#: Rungs of `representations`, from the pixels to the last layer.
+LADDER = (
+    HISTOGRAM, PATCH_STATISTICS, "stem", "blocks.0", "blocks.2", "blocks.4", "blocks.7",
+    "blocks.11", "head",
+)  # fmt: skip
+Pooling = Literal["mean", "std", "grid"]
 #: Pixels that pass through a network at once: larger batches fall out of the CPU's cache.
 BATCH_PIXELS = 64 * 64 * 64
 
@@ -92,16 +102,20 @@ def _torchvision_model(model: str, weights: str | None, seed: int) -> nn.Module:
     return network.eval().requires_grad_(False)
 
 
-def _pooled(output: torch.Tensor) -> torch.Tensor:
-    """(N, C, H, W) or (N, tokens, C) to (N, C); anything else to (N, everything)."""
+def _pooled(output: torch.Tensor, pooling: Pooling) -> torch.Tensor:
+    """(N, C, H, W) or (N, tokens, C) to (N, d); anything else to (N, everything)."""
     if output.ndim == 4:
-        return output.mean((2, 3))
+        if pooling == "grid":
+            return F.adaptive_avg_pool2d(output, GRID).flatten(1)
+        return output.std((2, 3)) if pooling == "std" else output.mean((2, 3))
     if output.ndim == 3:
-        return output.mean(1)
+        return output.std(1) if pooling == "std" else output.mean(1)
     return output.flatten(1)
 
 
-def _bundled_forward(layers: Sequence[str], weights: str | None, seed: int) -> Callable:
+def _bundled_forward(
+    layers: Sequence[str], weights: str | None, seed: int, pooling: Pooling
+) -> Callable:
     network = efficientnet_lite.efficientnet_lite0(weights, seed)
     mean = 255 * torch.tensor(efficientnet_lite.MEAN)
     scale = 1 / (255 * torch.tensor(efficientnet_lite.STD))
@@ -113,7 +127,7 @@ def _bundled_forward(layers: Sequence[str], weights: str | None, seed: int) -> C
         found = {}
         for name, output in network.layers(x):
             if name in wanted:
-                found[name] = _pooled(output)
+                found[name] = _pooled(output, pooling)
             if len(found) == len(wanted):
                 return found
 
@@ -121,7 +135,7 @@ def _bundled_forward(layers: Sequence[str], weights: str | None, seed: int) -> C
 
 
 def _torchvision_forward(
-    model: str, layers: Sequence[str | None], weights: str | None, seed: int
+    model: str, layers: Sequence[str | None], weights: str | None, seed: int, pooling: Pooling
 ) -> Callable:
     network = _torchvision_model(model, weights, seed)
     preprocess = _torchvision_weights(model).transforms()
@@ -136,10 +150,10 @@ def _torchvision_forward(
 
     def forward(batch):
         x = preprocess(batch)
-        found = {k: _pooled(v) for k, v in extractor(x).items()} if named else {}
+        found = {k: _pooled(v, pooling) for k, v in extractor(x).items()} if named else {}
         if None in layers:  # what the last linear layer, the classifier, is given
             hook = linear[-1].register_forward_pre_hook(
-                lambda _, given: found.__setitem__(None, _pooled(given[0]))
+                lambda _, given: found.__setitem__(None, _pooled(given[0], pooling))
             )
             network(x)
             hook.remove()
@@ -150,12 +164,12 @@ def _torchvision_forward(
 
 def _compute(
     images: np.ndarray, model: str, layers: tuple, weights: str | None, seed: int,
-    content: str, code: str,
+    pooling: Pooling, content: str, code: str,
 ) -> dict:
     """The vectors themselves; `content` and `code` are only there for the cache's key."""
     forward = (
-        _bundled_forward(layers, weights, seed) if model == BUNDLED
-        else _torchvision_forward(model, layers, weights, seed)
+        _bundled_forward(layers, weights, seed, pooling) if model == BUNDLED
+        else _torchvision_forward(model, layers, weights, seed, pooling)
     )
     step = max(1, BATCH_PIXELS // (images.shape[1] * images.shape[2]))
     parts = []
@@ -188,8 +202,19 @@ def embed_layers(
     *,
     weights: str | None = "default",
     seed: int = 0,
+    pooling: Pooling = "mean",
 ) -> dict[str, np.ndarray]:
-    """Vectors of several layers in one pass. Arguments and errors as of `embed`.
+    """Vectors of several layers in one pass.
+
+    Parameters
+    ----------
+    images, model, weights, seed
+        As of `embed`.
+    layers : sequence of str
+        As `layer` of `embed`.
+    pooling : {"mean", "std", "grid"}
+        What remains of a layer's map: its mean, its standard deviation, or the means over a 4x4
+        grid, each of every channel.
 
     Returns
     -------
@@ -207,7 +232,9 @@ def embed_layers(
         # torchvision takes the name of a block for that of its last layer
         if layer not in known and not any(name.startswith(f"{layer}.") for name in known):
             raise _unknown_layer(layer, known, model)
-    return _embed(images, model, layers, weights, seed)
+    if pooling not in get_args(Pooling):
+        raise ValueError(f"pooling must be one of {', '.join(get_args(Pooling))}, not {pooling!r}")
+    return _embed(images, model, layers, weights, seed, pooling)
 
 
 def embed(
@@ -254,10 +281,86 @@ def embed(
     if layer is not None:
         return embed_layers(images, [layer], model, weights=weights, seed=seed)[layer]
     key = "head" if model == BUNDLED else None
-    return _embed(images, model, (key,), weights, seed)[key]
+    return _embed(images, model, (key,), weights, seed, "mean")[key]
 
 
-def _embed(images, model, layers, weights, seed):
+def patch_statistics(images: np.ndarray) -> np.ndarray:
+    """Mean and standard deviation of each cell of a 4x4 grid, channel after channel.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (N, H, W) or (N, H, W, 3)
+        At least 4 pixels high and wide.
+
+    Returns
+    -------
+    ndarray of float32, shape (N, 32) or (N, 96)
+
+    Examples
+    --------
+    >>> patch_statistics(np.zeros((2, 8, 8), np.uint8)).shape
+    (2, 32)
+    """
+    rows, columns = (np.array_split(np.arange(side), GRID) for side in images.shape[1:3])
+    cells = [
+        images[:, r[0] : r[-1] + 1, c[0] : c[-1] + 1].reshape(len(images), len(r) * len(c), -1)
+        for r in rows for c in columns
+    ]  # fmt: skip
+    means, spreads = ([f(cell, axis=1) for cell in cells] for f in (np.mean, np.std))
+    return np.concatenate(means + spreads, axis=1).astype(np.float32)
+
+
+def representations(
+    images: np.ndarray, rungs: Sequence[str] | None = None, *, model: str = BUNDLED
+) -> dict[str, np.ndarray]:
+    """The ladder of representations, from counts of grey levels to a network's last layer.
+
+    Each rung is computed from the image alone, so by the data-processing inequality none of them
+    can carry more information on the plain image than the ciphertext itself.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (N, H, W) or (N, H, W, 3)
+        Plain or encrypted.
+    rungs : sequence of str, optional
+        ``"histogram"``, ``"patch statistics"`` (`patch_statistics`), or layers of `model`, pooled
+        by the mean or as named after a colon: ``"stem"``, ``"stem:std"``, ``"stem:grid"``. Default:
+        the histogram, the patch statistics and seven layers of the bundled network.
+    model : str
+        As of `embed`; any other than the bundled one needs `rungs`.
+
+    Returns
+    -------
+    dict of str to ndarray of float32, shape (N, d)
+        In the order of `rungs`.
+
+    Raises
+    ------
+    ValueError
+        Bad images, an unknown rung, or no rungs for another model.
+
+    Examples
+    --------
+    >>> found = representations(np.zeros((2, 32, 32), np.uint8), ["histogram", "stem", "stem:grid"])
+    >>> {rung: vectors.shape for rung, vectors in found.items()}
+    {'histogram': (2, 256), 'stem': (2, 32), 'stem:grid': (2, 512)}
+    """
+    check_images(images)
+    if rungs is None:
+        if model != BUNDLED:
+            raise ValueError(f"name the rungs: layers of layer_names({model!r})")
+        rungs = LADDER
+    direct = {HISTOGRAM: _histograms, PATCH_STATISTICS: patch_statistics}
+    split = {rung: [*rung.split(":"), "mean"][:2] for rung in rungs if rung not in direct}
+    found = {rung: direct[rung](images) for rung in rungs if rung in direct}
+    for pooling in dict.fromkeys(p for _, p in split.values()):
+        layers = [layer for layer, p in split.values() if p == pooling]
+        vectors = embed_layers(images, layers, model, pooling=pooling)
+        found |= {r: vectors[layer] for r, (layer, p) in split.items() if p == pooling}
+    return {rung: found[rung] for rung in rungs}
+
+
+def _embed(images, model, layers, weights, seed, pooling):
     check_images(images)
     if weights not in ("default", None):
         raise ValueError(f"weights must be 'default' or None, not {weights!r}")
@@ -267,4 +370,4 @@ def _embed(images, model, layers, weights, seed):
     # the images are hashed once, here, rather than stored beside every result
     cached = memory.cache(_compute, ignore=["images"])
     content = joblib.hash(images)
-    return cached(images, model, layers, weights, seed, content, _code_digest())
+    return cached(images, model, layers, weights, seed, pooling, content, _code_digest())

@@ -63,6 +63,32 @@ def exact_leakage(scheme: Scheme, images: np.ndarray) -> Estimate:
     return Estimate(bits, bits, bits, None, int(counts.sum()), "closed form", "exact")
 
 
+def capacity(scheme: Scheme) -> Estimate:
+    """Largest mutual information of a sample and its ciphertext over all distributions of samples.
+
+    It depends on no image, so it holds for every one: an upper bound of `exact_leakage`. Uniform
+    samples reach it.
+
+    Parameters
+    ----------
+    scheme : Scheme
+        ``bitplane`` with k planes: 8 - k. ``nonzero-key`` on m bits: 8 - log2(2**m - 1).
+
+    Examples
+    --------
+    >>> from leakage import get_scheme
+    >>> [capacity(get_scheme(name, bits=1)).bits for name in ("bitplane", "nonzero-key")]
+    [7.0, 8.0]
+    """
+    if isinstance(scheme, BitPlane):
+        bits = 8.0 - int(scheme.mask).bit_count()
+    elif isinstance(scheme, NonzeroKey):
+        bits = 8 - math.log2((1 << scheme.bits) - 1) if scheme.bits else 8.0
+    else:
+        raise ValueError(f"no closed form is known for {scheme!r}")
+    return Estimate(bits, bits, bits, None, 0, "capacity", "exact")
+
+
 def _nonzero_key_leakage(counts: np.ndarray, bits: int) -> float:
     if bits == 0:
         return entropy(counts)
