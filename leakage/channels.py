@@ -406,7 +406,8 @@ def noisy_scenes(
     log_posterior = log_likelihood - logsumexp(log_likelihood, axis=1, keepdims=True)
     uncertainty = -(np.exp(log_posterior) * log_posterior).sum(1) / math.log(2)
     gained = math.log2(templates) - uncertainty
-    bits = float(gained.mean()) if len(values) > 1 else 0.0  # not a rounding error from 0
+    # where nothing is clear, 0 and not a rounding error from it
+    bits = max(0.0, float(gained.mean())) if len(values) > 1 else 0.0
     half = 1.96 * float(gained.std(ddof=1)) / math.sqrt(draws) if draws > 1 else None
     low, high = (None, None) if half is None else (bits - half, bits + half)
     exact = Estimate(bits, low, high, None, draws, "posterior of noisy scenes", "exact")

@@ -220,7 +220,7 @@ def canonical_test(
     >>> canonical_test(x, x + rng.normal(size=(200, 3))).p_value < 1e-6
     True
     """
-    from leakage.critics import linear_critic, whitened
+    from leakage.critics import linear_critic, one_thread, whitened
 
     x, y, groups = check_samples(x, y, groups, folds)
     rng = np.random.default_rng(seed)
@@ -228,7 +228,8 @@ def canonical_test(
     scores, trained_on = [], []
     for test in range(1, folds):
         fit, rows = np.flatnonzero(fold < test), np.flatnonzero(fold == test)
-        a, b = (whitened(v, fit, components, seed) for v in (x, y))
-        scores.append(linear_critic(a, b, fit).scores(rows))
+        with one_thread():
+            a, b = (whitened(v, fit, components, seed) for v in (x, y))
+            scores.append(linear_critic(a, b, fit).scores(rows))
         trained_on.append(len(fit))
     return LeakTest(*sequential_test(scores, trained_on, permutations, rng))

@@ -15,6 +15,7 @@ import torch
 from scipy.special import ndtri
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
+from threadpoolctl import threadpool_limits
 from torch.nn import functional as F
 
 #: Squared canonical correlations are taken as at most this: 8.3 bits each.
@@ -172,8 +173,9 @@ def cluster_critic(x: np.ndarray, y: np.ndarray, fit: np.ndarray, count: int, se
     """Log-ratio of joint and product frequencies of k-means clusters of the samples `fit`."""
     labels = []
     for values in (x, y):
-        k_means = KMeans(count, n_init=1, max_iter=50, random_state=seed).fit(values[fit])
-        labels.append(k_means.predict(values))
+        distinct = len(np.unique(values[fit], axis=0))
+        k_means = KMeans(min(count, distinct), n_init=1, max_iter=50, random_state=seed)
+        labels.append(k_means.fit(values[fit]).predict(values))
     a, b = labels
     table = np.zeros((count, count))
     np.add.at(table, (a[fit], b[fit]), 1)
@@ -221,7 +223,7 @@ Objective = Literal["mine", "nwj", "infonce", "smile"]
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """One torch thread inside, as many as before outside.
+    """One thread of torch and of numpy inside, as many as before outside.
 
     These products are small: a second thread brings little when the machine is idle, and when two
     processes share its cores their threads wait for each other, which costs up to fifty times the
@@ -230,7 +232,8 @@ def one_thread() -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        with threadpool_limits(1):
+            yield
     finally:
         torch.set_num_threads(before)
 

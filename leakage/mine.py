@@ -190,6 +190,13 @@ def _closed_forms(
 
 def learn(samples: Samples, rows: np.ndarray, method: Method, rng) -> Learned:
     """Fit, choose and calibrate a critic on the samples `rows` alone."""
+    from leakage.critics import one_thread
+
+    with one_thread():
+        return _learn(samples, rows, method, rng)
+
+
+def _learn(samples: Samples, rows: np.ndarray, method: Method, rng) -> Learned:
     from leakage import critics
 
     groups = samples.groups
@@ -227,13 +234,12 @@ def learn(samples: Samples, rows: np.ndarray, method: Method, rng) -> Learned:
         bases = {"network": [None] * len(fit)}
         if best is not NOTHING:
             bases[f"network on {best.name}"] = candidates[best.name]
-        with critics.one_thread():
-            trained = critics.train_networks(
-                *views["white"], fit * len(bases), validate * len(bases), samples.seed,
-                base=[b for base in bases.values() for b in base], families=len(bases),
-                objective="mine" if method == "auto" else method,
-                training=critics.FEW_GROUPS if few else critics.MANY_GROUPS,
-            )
+        trained = critics.train_networks(
+            *views["white"], fit * len(bases), validate * len(bases), samples.seed,
+            base=[b for base in bases.values() for b in base], families=len(bases),
+            objective="mine" if method == "auto" else method,
+            training=critics.FEW_GROUPS if few else critics.MANY_GROUPS,
+        )
         for i, name in enumerate(bases):
             candidates[name] = trained[i * len(fit) : (i + 1) * len(fit)]
         network = max((tried(name) for name in bases), key=lambda trial: trial.bits)
