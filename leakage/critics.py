@@ -20,8 +20,8 @@ from torch.nn import functional as F
 
 #: Squared canonical correlations are taken as at most this: 8.3 bits each.
 LARGEST_CORRELATION = 1 - 1e-5
-#: Whitened coordinates are clipped here: test images unlike the training images stay in range.
-CLIP = 3.0
+#: Whitened coordinates are clipped here, so that no image unlike all others decides alone.
+CLIP = 10.0
 
 
 class Critic(NamedTuple):

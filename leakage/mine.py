@@ -42,6 +42,8 @@ CAUTION, NETWORK_CAUTION = 1.0, 3.0
 ONLY_TRAINS = 0.4
 #: From this share of recognised pairs on, a sample cannot tell how much more information there is.
 RECOGNISED = 0.8
+#: Whitened coordinates are clipped here where a bound is to be evaluated.
+BOUND_CLIP = 3.0
 SMILE_CLIP = 5.0
 CLUSTERS = 20
 
@@ -157,7 +159,9 @@ def _views(samples: Samples, rows: np.ndarray) -> dict[str, tuple[np.ndarray, np
     from leakage.critics import whitened
 
     sides = samples.x, samples.y
-    views = {"white": tuple(whitened(v, rows, samples.components, samples.seed) for v in sides)}
+    wide = tuple(whitened(v, rows, samples.components, samples.seed) for v in sides)
+    # a bound pays for every image unlike those it was trained on; a test only gains from them
+    views = {"wide": wide, "white": tuple(v.clip(-BOUND_CLIP, BOUND_CLIP) for v in wide)}
     dimensions = [v.shape[1] for v in sides]
     # a covariance of all coordinates, where there are samples enough
     if 2 * sum(dimensions) < len(rows) * (1 - 1 / VALIDATION_SHARE):
@@ -248,7 +252,7 @@ def _learn(samples: Samples, rows: np.ndarray, method: Method, rng) -> Learned:
             best = network
 
     if method in ("auto", "canonical"):  # no likelihood ratio, but it detects the weakest leaks
-        forms["linear"] = lambda fit: critics.linear_critic(*views["white"], fit)
+        forms["linear"] = lambda fit: critics.linear_critic(*views["wide"], fit)
         candidates["linear"] = [forms["linear"](f) for f in fit]
 
     def final(name: str) -> "Critic":

@@ -1,5 +1,8 @@
 """How a chapter's cells speak to its prose: numbers for the text, claims that are checked."""
 
+from pathlib import Path
+
+import pandas as pd
 from IPython.display import display
 
 _RECORD = "application/papermill.record/"
@@ -32,3 +35,32 @@ def claim(text: str, holds: bool) -> None:
     ✓ two is even
     """
     print(f"{'✓' if holds else '✗'} {text}")
+
+
+def recorded(name: str) -> tuple[pd.DataFrame, str]:
+    """Rows of a recorded run of ``benchmarks/NAME.py``, and its versions, command and date.
+
+    Parameters
+    ----------
+    name : str
+        ``"estimators"``, ``"discrete_estimators"``, ``"calibration"`` or ``"ladder"``.
+
+    Raises
+    ------
+    ValueError
+        No such run.
+
+    Examples
+    --------
+    >>> rows, provenance = recorded("discrete_estimators")
+    >>> list(rows.columns)[:3], provenance[:8]
+    (['estimator', 'pixels', 'planes'], 'leakage ')
+    """
+    folder = Path(__file__).with_name("recorded")
+    file = folder / f"{name}.csv"
+    if not file.is_file():
+        known = ", ".join(sorted(path.stem for path in folder.glob("*.csv")))
+        raise ValueError(f"no recorded run {name!r}; there are {known}")
+    with file.open(encoding="utf8") as lines:
+        provenance = lines.readline().removeprefix("#").strip()
+        return pd.read_csv(lines), provenance
