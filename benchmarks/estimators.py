@@ -5,7 +5,8 @@
 Every estimator sees the same samples in the same process, on one thread. Peers: scikit-learn, a
 plain MINE judged on its training samples and on held-out ones, and, where they are installed,
 infomeasure (KSG), torch-mist and latentmi. One row for each task, estimator and seed, in bits; the
-table that is printed has medians over seeds in nats, as the literature does.
+table that is printed has medians over seeds in nats, as the literature does. Tasks that FILE
+already has are kept, so that an interrupted run goes on where it stopped.
 """
 
 import argparse
@@ -153,7 +154,7 @@ def estimators(x: np.ndarray, y: np.ndarray, seed: int, task: str) -> dict[str, 
         found["scikit-learn, KSG"] = lambda: (
             mutual_info_regression(x, y[:, 0], random_state=seed)[0] * NATS
         )
-    if find_spec("infomeasure") and (len(x) == 1000 or dimensions < 50):
+    if find_spec("infomeasure") and (len(x) == 1000 or dimensions <= 10):
         import infomeasure
 
         found["infomeasure, KSG"] = lambda: float(
@@ -177,32 +178,39 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     leakage.estimate_mi(*gaussian(200, dimensions=2)[:2])  # imports are nobody's CPU time
-    rows = []
-    with options.file.open("w", newline="") as file:
-        packages = ["numpy", "scipy", "scikit-learn", "torch", "infomeasure", "torch-mist",
-                    "latentmi"]  # fmt: skip
-        file.write(stamp("estimators.py", packages))
-        writer = csv.writer(file)
-        writer.writerow(["task", "estimator", "seed", "exact", "bits", "cpu_s"])
-        for task, draw in tqdm(TASKS.items()):
-            for seed in range(options.seeds):
-                x, y, exact = draw(seed)
-                for name, estimate in estimators(x, y, seed, task).items():
-                    if options.match not in name:
-                        continue
-                    start = time.process_time()
-                    bits = estimate()
-                    spent = time.process_time() - start
-                    rows.append((task, name, exact.bits, bits, spent))
-                    writer.writerow([task, name, seed, f"{exact.bits:.5f}", f"{bits:.5f}",
-                                     f"{spent:.3f}"])  # fmt: skip
-                file.flush()
+    rows = []  # task, estimator, seed, exact, bits, CPU seconds
+    if options.file.is_file():
+        with options.file.open(encoding="utf8") as file:
+            kept = list(csv.reader(file))[2:]
+        counts = {task: len({row[2] for row in kept if row[0] == task}) for task in TASKS}
+        rows = [(*row[:3], *map(float, row[3:])) for row in kept
+                if counts.get(row[0]) == options.seeds]  # fmt: skip
+    done = {row[0] for row in rows}
+    for task, draw in tqdm(TASKS.items()):
+        if task in done:
+            continue
+        for seed in range(options.seeds):
+            x, y, exact = draw(seed)
+            for name, estimate in estimators(x, y, seed, task).items():
+                if options.match not in name:
+                    continue
+                start = time.process_time()
+                bits = estimate()
+                spent = time.process_time() - start
+                rows.append((task, name, seed, exact.bits, bits, spent))
+        with options.file.open("w", newline="", encoding="utf8") as file:
+            packages = ["numpy", "scipy", "scikit-learn", "torch", "infomeasure", "torch-mist",
+                        "latentmi"]  # fmt: skip
+            file.write(stamp("estimators.py", packages))
+            writer = csv.writer(file)
+            writer.writerow(["task", "estimator", "seed", "exact", "bits", "cpu_s"])
+            writer.writerows([*row[:3], *(f"{v:.4f}" for v in row[3:])] for row in rows)
     for task in TASKS:
         mine = [row for row in rows if row[0] == task]
-        print(f"\n{task}: {mine[0][2] / NATS:.3f} nats")
+        print(f"\n{task}: {mine[0][3] / NATS:.3f} nats")
         for name in dict.fromkeys(row[1] for row in mine):
-            values = [row[3] / NATS for row in mine if row[1] == name]
-            spent = [row[4] for row in mine if row[1] == name]
+            values = [row[4] / NATS for row in mine if row[1] == name]
+            spent = [row[5] for row in mine if row[1] == name]
             print(f"  {name:38}{np.median(values):8.3f} ({min(values):.3f} to {max(values):.3f})"
                   f"{np.median(spent):8.2f} s")  # fmt: skip
 

@@ -133,3 +133,35 @@ def test_bad_sizes(call, message):
 def test_another_scheme_has_no_known_value():
     with pytest.raises(TypeError, match="bitplane"):
         channels.noisy_scenes(leakage.get_scheme("nonzero-key", bits=2))
+
+
+@pytest.mark.parametrize(("patches", "size"), [(4, 8), (16, 16), (9, 24)])
+def test_hidden_bits_can_be_read_without_error(patches, size):
+    scenes = channels.patch_scenes(500, patches=patches, size=size, flip=0.2, seed=3)
+    assert (channels.read_patches(scenes.plain, size) == scenes.hidden).all()
+    assert (channels.read_patches(scenes.cipher, size) == scenes.partner).all()
+    flipped = (scenes.hidden != scenes.partner).mean()
+    assert abs(flipped - 0.2) < 5 * (0.16 / (500 * patches)) ** 0.5
+
+
+def test_encrypted_patches_say_nothing_and_clear_ones_all():
+    scenes = channels.patch_scenes(2000, patches=4, encrypted=2, erased=0.25, seed=1)
+    assert scenes.exact.bits == 1.5
+    agree = (channels.read_patches(scenes.cipher, 16) == scenes.hidden).mean(0)
+    assert (abs(agree[:2] - 0.5) < 0.06).all()
+    assert (abs(agree[2:] - (0.75 + 0.25 / 2)) < 0.06).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"patches": 5}, "square number"),
+        ({"size": 4}, "at least 8"),
+        ({"flip": 1.5}, "flip must be 0 to 1"),
+        ({"erased": -0.1}, "erased must be 0 to 1"),
+        ({"encrypted": 17}, "0 to 16"),
+    ],
+)
+def test_bad_patch_scenes(options, says):
+    with pytest.raises(ValueError, match=says):
+        channels.patch_scenes(10, **options)

@@ -161,3 +161,34 @@ def test_a_whole_photograph_is_read_as_pillow_reads_it():
     with Image.open(cat) as picture:
         expected = np.asarray(picture.convert("RGB"))
     assert np.array_equal(leakage.load_images(cat, size=None, mode="rgb").images[0], expected)
+
+
+def test_the_ladder(photographs):
+    images = photographs.images[:20]
+    found = leakage.representations(images)
+    assert list(found)[:3] == ["histogram", "patch statistics", "stem"]
+    assert all(len(v) == 20 and v.dtype == np.float32 for v in found.values())
+    assert np.array_equal(found["stem"], leakage.embed(images, layer="stem"))
+
+
+def test_patch_statistics_by_hand(rng):
+    images = rng.integers(0, 256, (3, 8, 12), dtype=np.uint8)
+    found = leakage.representations(images, ["patch statistics"])["patch statistics"]
+    cell = images[:, 2:4, 3:6].astype(float).reshape(3, -1)  # second row and column of four
+    assert found[:, 5] == pytest.approx(cell.mean(1), rel=1e-6)
+    assert found[:, 16 + 5] == pytest.approx(cell.std(1), rel=1e-5)
+
+
+def test_pooling_of_a_layer(photographs):
+    images = photographs.images[:4]
+    found = leakage.representations(images, ["stem", "stem:grid", "stem:std"])
+    # a 64-pixel patch gives the stem a 32x32 map, which the grid divides evenly
+    grid = found["stem:grid"].reshape(4, 32, 16)
+    assert grid.mean(2) == pytest.approx(found["stem"], abs=1e-5)
+    assert (found["stem:std"] >= 0).all()
+    with pytest.raises(ValueError, match="pooling must be one of mean, std, grid"):
+        leakage.representations(images, ["stem:max"])
+    with pytest.raises(ValueError, match="no layer 'nonsense'"):
+        leakage.representations(images, ["nonsense"])
+    with pytest.raises(ValueError, match="name the rungs"):
+        leakage.representations(images, model="resnet18")

@@ -61,3 +61,13 @@ def test_levels_fall(photographs):
 def test_unknown_scheme(photographs):
     with pytest.raises(ValueError, match="no closed form"):
         leakage.exact_leakage(object(), photographs.images)
+
+
+@pytest.mark.parametrize("bits", range(9))
+@pytest.mark.parametrize("name", ["bitplane", "nonzero-key"])
+def test_capacity_is_reached_by_uniform_samples_and_by_nothing_else(name, bits, photographs):
+    scheme = leakage.get_scheme(name, bits=bits)
+    uniform = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
+    most = leakage.capacity(scheme).bits
+    assert leakage.exact_leakage(scheme, uniform).bits == pytest.approx(most)
+    assert leakage.exact_leakage(scheme, photographs.images).bits <= most + 1e-9

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import leakage
-from leakage import canonical_test, mine
+from leakage import canonical_test, channels, estimate_mi, mine
 
 
 def gaussian(bits, n, d, seed):
@@ -68,6 +68,90 @@ def test_what_a_group_shares_is_not_leakage_across_groups():
 def test_invariant_to_scale_and_shift():
     x, y = gaussian(1.0, 500, 2, 2)
     assert mine(1000 * x + 7, y).bits == pytest.approx(mine(x, y).bits, abs=0.02)
+
+
+NATS = 1 / math.log(2)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "at_least"),
+    [
+        (channels.gaussian(1000, dimensions=20, bits=2 * NATS), 1.6),
+        (channels.gaussian(1000, dimensions=5, bits=5 * NATS), 4.5),
+        (channels.gaussian(2000, dimensions=5, bits=2 * NATS, transform="cubic"), 1.85),
+        (channels.gaussian(1000, dimensions=128, active=2, bits=NATS), 0.45),
+        (channels.clusters(1500), 2.2),
+        (channels.additive_uniform(1500), 1.6),
+        (channels.student_t(1500), 0.4),
+        (channels.xor_of_signs(2000), 0.55),
+    ],
+    ids=lambda value: value.exact.method if isinstance(value, tuple) else "",
+)
+def test_portfolio_on_channels(pairs, at_least):
+    """Below the exact value but for the interval, and near it; thresholds in nats."""
+    e = estimate_mi(pairs.x, pairs.y, exact=pairs.exact.bits)
+    assert not [flag for flag in e.flags if "above" in flag]
+    assert at_least < e.bits / NATS < pairs.exact.bits / NATS + 0.25
+    assert e.p_value < 1e-4
+    assert e.details["z"] > 5
+
+
+def test_monotone_transforms_change_little():
+    plain = channels.gaussian(1000, dimensions=5, bits=2 * NATS)
+    cubic = channels.gaussian(1000, dimensions=5, bits=2 * NATS, transform="cubic")
+    apart = estimate_mi(plain.x, plain.y).bits - estimate_mi(cubic.x, cubic.y).bits
+    assert abs(apart) / NATS < 0.06
+
+
+@pytest.mark.parametrize("method", ["auto", "canonical", "cluster", "nwj", "infonce", "smile"])
+def test_every_method_finds_nothing_in_nothing(method):
+    """Three seeds of independent pairs; false alarms of this test: 0.006 a method."""
+    for seed in range(3):
+        x, y, _ = channels.gaussian(400, dimensions=8, bits=0, seed=seed)
+        e = estimate_mi(x, y, method, seed=seed)
+        assert e.low <= 0 <= e.high
+        assert abs(e.bits) < 0.08
+        assert e.p_value > 0.002
+
+
+@pytest.mark.parametrize("method", ["nwj", "infonce", "smile", "canonical"])
+def test_relatives_on_a_known_answer(method):
+    pairs = channels.gaussian(1000, dimensions=3, bits=1.5)
+    e = estimate_mi(pairs.x, pairs.y, method)
+    assert 0.6 * 1.5 < e.bits < e.high
+    assert e.low < 1.5
+    assert e.bits <= e.details["ceiling"]
+    if method == "smile":
+        assert e.details["donsker-varadhan"] < 1.5 + (e.high - e.low) / 2
+
+
+def test_no_estimate_beyond_what_the_samples_can_tell():
+    """The same vectors twice have infinite information; each fold can tell log2 of its size."""
+    x = channels.gaussian(500, dimensions=10, bits=0).x
+    e = estimate_mi(x, x)
+    assert e.bits <= e.details["ceiling"] + 1e-9
+    assert any("saturated" in flag for flag in e.flags)
+
+
+def test_extrapolation_and_its_flag():
+    x, y, exact = channels.gaussian(1000, dimensions=20, bits=3.0)
+    e = estimate_mi(x, y, extrapolate=True)
+    assert any("still rising" in flag for flag in e.flags)
+    assert abs(e.details["extrapolated"] - exact.bits) < abs(e.bits - exact.bits)
+
+
+def test_an_estimate_above_the_exact_value_is_flagged():
+    x, y, _ = channels.gaussian(500, dimensions=2, bits=2.0)
+    e = estimate_mi(x, y, "canonical", exact=0.5)
+    assert any("above the exact value of 0.500" in flag for flag in e.flags)
+
+
+def test_methods_are_checked_before_any_work():
+    x, y, _ = channels.gaussian(100, dimensions=2)
+    with pytest.raises(ValueError, match="method must be one of auto, canonical"):
+        estimate_mi(x, y, "magic")
+    with pytest.raises(ValueError, match="independent of each other"):
+        estimate_mi(x, y, "ksg", groups=np.arange(100) // 2)
 
 
 @pytest.fixture(scope="module")
