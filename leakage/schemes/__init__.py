@@ -1,7 +1,9 @@
 """Selective-encryption schemes, found by name."""
 
 import difflib
-from dataclasses import fields
+from dataclasses import MISSING, fields
+
+import pandas as pd
 
 from leakage.schemes.base import Scheme
 from leakage.schemes.bit_planes import BitPlane, NonzeroKey
@@ -11,15 +13,33 @@ __all__ = ["Scheme", "get_scheme", "list_schemes"]
 _SCHEMES: dict[str, type[Scheme]] = {cls.name: cls for cls in (BitPlane, NonzeroKey)}
 
 
-def list_schemes() -> tuple[str, ...]:
-    """Names that `get_scheme` knows.
+def list_schemes() -> pd.DataFrame:
+    """All schemes that `get_scheme` knows.
+
+    Returns
+    -------
+    DataFrame
+        One row a scheme, its name as index, with family, parameters and their defaults, what
+        stays clear, whether decryption is exact, and the reference.
 
     Examples
     --------
-    >>> list_schemes()
-    ('bitplane', 'nonzero-key')
+    >>> list_schemes().loc["bitplane", ["family", "parameters"]].tolist()
+    ['bit planes', "bits, order='msb'"]
     """
-    return tuple(sorted(_SCHEMES))
+    rows = {
+        name: {
+            "family": cls.family,
+            "parameters": ", ".join(
+                f.name if f.default is MISSING else f"{f.name}={f.default!r}" for f in fields(cls)
+            ),
+            "clear": cls.clear,
+            "lossless": cls.lossless,
+            "reference": cls.reference,
+        }
+        for name, cls in _SCHEMES.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("scheme")
 
 
 def get_scheme(name: str, **parameters) -> Scheme:
@@ -28,7 +48,7 @@ def get_scheme(name: str, **parameters) -> Scheme:
     Parameters
     ----------
     name : str
-        One of `list_schemes`.
+        One of the index of `list_schemes`.
     **parameters
         Fields of the scheme, for instance ``bits=3``.
 
@@ -47,13 +67,15 @@ def get_scheme(name: str, **parameters) -> Scheme:
     if name not in _SCHEMES:
         close = difflib.get_close_matches(str(name), _SCHEMES, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise ValueError(f"no scheme {name!r}; there are {', '.join(list_schemes())}{hint}")
-    known = [field.name for field in fields(_SCHEMES[name])]
+        raise ValueError(f"no scheme {name!r}; there are {', '.join(_SCHEMES)}{hint}")
+    known = {field.name: field for field in fields(_SCHEMES[name])}
     unknown = sorted(set(parameters) - set(known))
     if unknown:
         raise TypeError(
-            f"{name} has no parameter {', '.join(map(repr, unknown))}; it has {', '.join(known)}"
+            f"{name} has no parameter {', '.join(map(repr, unknown))}; it has "
+            f"{', '.join(known) or 'none'}"
         )
-    if "bits" in known and "bits" not in parameters:
+    missing = [f.name for f in known.values() if f.default is MISSING and f.name not in parameters]
+    if missing == ["bits"]:
         raise TypeError(f"{name} needs bits=0..8, the number of encrypted bit planes")
     return _SCHEMES[name](**parameters)

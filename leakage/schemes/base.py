@@ -1,11 +1,14 @@
 """What every scheme offers."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from leakage.images import check_images
+from leakage.keystream import check_key
+
+Keying = Literal["fresh", "fixed"]
 
 
 class Scheme(ABC):
@@ -13,11 +16,28 @@ class Scheme(ABC):
 
     Every image gets its own nonce, ``first_index + i`` for ``images[i]``, so that no two images
     share keystream under one key. Whoever encrypts in several calls passes on `first_index`.
+
+    Attributes
+    ----------
+    name, family : str
+        The name that `get_scheme` knows, and the family of schemes.
+    reference : str
+        Author and year.
+    clear : str
+        What of the plain image can be computed from the ciphertext without the key.
+    lossless : bool
+        Whether `decrypt` gives back every sample.
     """
 
     name: ClassVar[str]
+    family: ClassVar[str]
+    reference: ClassVar[str]
+    clear: ClassVar[str]
+    lossless: ClassVar[bool] = True
 
-    def encrypt(self, images: np.ndarray, key: bytes, *, first_index: int = 0) -> np.ndarray:
+    def encrypt(
+        self, images: np.ndarray, key: bytes, *, first_index: int = 0, keying: Keying = "fresh"
+    ) -> np.ndarray:
         """Encrypt each image under its own nonce.
 
         Parameters
@@ -28,18 +48,32 @@ class Scheme(ABC):
             At least 16 bytes.
         first_index : int
             Nonce of the first image.
+        keying : {"fresh", "fixed"}
+            ``"fixed"`` gives every image the nonce `first_index`, as many published experiments
+            do: the scheme becomes one deterministic map, and what it leaks is another question.
 
         Returns
         -------
         ndarray of uint8, of the shape of `images`
         """
-        check_images(images)
-        return np.stack([self._encrypt(x, key, first_index + i) for i, x in enumerate(images)])
+        check_key(key)
+        indices = self._indices(images, first_index, keying)
+        return np.stack([self._encrypt(x, key, i) for x, i in zip(images, indices, strict=True)])
 
-    def decrypt(self, images: np.ndarray, key: bytes, *, first_index: int = 0) -> np.ndarray:
-        """The exact inverse of `encrypt` with the same key and `first_index`."""
+    def decrypt(
+        self, images: np.ndarray, key: bytes, *, first_index: int = 0, keying: Keying = "fresh"
+    ) -> np.ndarray:
+        """The exact inverse of `encrypt` with the same key, `first_index` and `keying`."""
+        check_key(key)
+        indices = self._indices(images, first_index, keying)
+        return np.stack([self._decrypt(x, key, i) for x, i in zip(images, indices, strict=True)])
+
+    @staticmethod
+    def _indices(images: np.ndarray, first_index: int, keying: Keying) -> list[int]:
         check_images(images)
-        return np.stack([self._decrypt(x, key, first_index + i) for i, x in enumerate(images)])
+        if keying not in ("fresh", "fixed"):
+            raise ValueError(f"keying must be 'fresh' or 'fixed', not {keying!r}")
+        return [first_index + (i if keying == "fresh" else 0) for i in range(len(images))]
 
     @abstractmethod
     def _encrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray: ...

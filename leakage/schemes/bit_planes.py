@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from leakage.keystream import check_key, keystream, nonzero_symbols
+from leakage.keystream import keystream, nonzero_symbols
 from leakage.schemes.base import Scheme
 
 
@@ -48,6 +48,9 @@ class BitPlane(Scheme):
     """
 
     name: ClassVar[str] = "bitplane"
+    family: ClassVar[str] = "bit planes"
+    reference: ClassVar[str] = "Podesser, Schmidt and Uhl, 2002"
+    clear: ClassVar[str] = "the planes that are not encrypted"
     bits: int
     order: Literal["msb", "lsb"] = "msb"
 
@@ -90,13 +93,15 @@ class NonzeroKey(Scheme):
     """
 
     name: ClassVar[str] = "nonzero-key"
+    family: ClassVar[str] = "bit planes"
+    reference: ClassVar[str] = "inferred from Messadi, Cervia and Itier, 2025"
+    clear: ClassVar[str] = "the other planes, and one value that each symbol is not"
     bits: int
 
     def __post_init__(self):
         object.__setattr__(self, "bits", _check_bits(self.bits))
 
     def _encrypt(self, image, key, index):
-        check_key(key)
         if self.bits == 0:
             return image.copy()
         symbols = nonzero_symbols(key, self.name, index, image.size, self.bits)
