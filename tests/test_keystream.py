@@ -1,8 +1,20 @@
+import hashlib
+import hmac
+
 import numpy as np
 import pytest
 from scipy.stats import chisquare
 
-from leakage.keystream import MAX_INDEX, aes_ctr, keystream, nonzero_symbols, subkey
+from leakage.keystream import (
+    MAX_INDEX,
+    aes_ctr,
+    fair_bits,
+    integers,
+    keystream,
+    nonzero_symbols,
+    permutations,
+    subkey,
+)
 
 PLAIN = (
     "6bc1bee22e409f96e93d7e117393172a" "ae2d8a571e03ac9c9eb76fac45af8e51"
@@ -75,3 +87,65 @@ def test_bad_keys(bad, error):
 def test_bad_index(key, index):
     with pytest.raises(ValueError, match="index"):
         keystream(key, "a", index, 16)
+
+
+def hkdf(secret: bytes, salt: bytes, info: bytes, length: int) -> bytes:
+    """RFC 5869, section 2, for up to 255 x 32 bytes."""
+    extracted = hmac.new(salt, secret, hashlib.sha256).digest()
+    output = block = b""
+    for counter in range(1, -(-length // 32) + 1):
+        block = hmac.new(extracted, block + info + bytes([counter]), hashlib.sha256).digest()
+        output += block
+    return output[:length]
+
+
+def test_rfc_5869(key):
+    """The standard's first test case fixes our HKDF, which fixes the sub-keys."""
+    output = hkdf(bytes([0x0B] * 22), bytes(range(13)), bytes(range(0xF0, 0xFA)), 42)
+    assert output.hex() == (
+        "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865"
+    )
+    assert subkey(key, "bitplane") == hkdf(key, b"leakage", b"bitplane", 16)
+
+
+@pytest.mark.parametrize(("count", "n"), [(1, 1), (7, 3), (2, 256), (2, 257), (1, 70_000)])
+def test_permutations_are_permutations(count, n, key):
+    orders = permutations(key, "a", 1, count, n)
+    assert orders.shape == (count, n)
+    assert np.array_equal(np.sort(orders, axis=1), np.tile(np.arange(n), (count, 1)))
+    assert n < 3 or not np.array_equal(orders, permutations(key, "a", 2, count, n))
+
+
+def test_permutations_are_uniform(key):
+    """All 24 orders of four, and where 300 values go; false alarms: 0.001 each."""
+    orders = permutations(key, "a", 0, 24_000, 4)
+    codes = orders @ np.array([64, 16, 4, 1])
+    _, counts = np.unique(codes, return_counts=True)
+    assert len(counts) == 24
+    assert chisquare(counts).pvalue > 0.001
+    places = permutations(key, "b", 0, 3000, 300)[:, 17]
+    assert chisquare(np.bincount(places, minlength=300)).pvalue > 0.001
+
+
+@pytest.mark.parametrize("bound", [1, 2, 3, 6, 200, 256, 65_536])
+def test_integers_are_uniform(bound, key):
+    """False alarms: 0.001 a bound."""
+    drawn = integers(key, "a", 0, np.full((100, 300), bound))
+    assert drawn.shape == (100, 300)
+    counts = np.bincount(drawn.ravel() * min(bound, 300) // bound, minlength=min(bound, 300))
+    assert len(counts) == min(bound, 300)
+    expected = np.bincount(np.arange(bound) * min(bound, 300) // bound) * drawn.size / bound
+    assert bound == 1 or chisquare(counts, expected).pvalue > 0.001
+
+
+def test_integers_reject_what_would_favour_some(monkeypatch, key):
+    """A word of zeros is rejected for 3 (2**32 = 1 mod 3), and the next one is taken."""
+    stream = np.array([0, 0x80000000], "<u4").view(np.uint8)
+    monkeypatch.setattr("leakage.keystream.keystream", lambda *args: stream[: args[-1]])
+    assert integers(key, "a", 0, np.array([3])).tolist() == [1]
+    assert integers(key, "a", 0, np.array([4])).tolist() == [0]
+
+
+def test_fair_bits(key):
+    """Ten thousand bits; false alarms: 6e-7 (five standard deviations)."""
+    assert abs(fair_bits(key, "a", 0, 10_001).mean() - 0.5) < 0.025

@@ -7,10 +7,37 @@ import pandas as pd
 
 from leakage.schemes.base import Scheme
 from leakage.schemes.bit_planes import BitPlane, NonzeroKey
+from leakage.schemes.block_cipher import AesEcb
+from leakage.schemes.block_scrambling import Etc
+from leakage.schemes.chaos import LogisticXor, PermuteDiffuse
+from leakage.schemes.controls import (
+    BiasedKeystream,
+    Blur,
+    Identity,
+    PublicKeystream,
+    ReusedKeystream,
+)
+from leakage.schemes.learnable import Ele, Le, Skk
+from leakage.schemes.permutations import BlockShuffle, CatMap, PixelShuffle
+from leakage.schemes.regions import Region
+from leakage.schemes.thumbnails import TpeShuffle, TpeSum
 
 __all__ = ["Scheme", "get_scheme", "list_schemes"]
 
-_SCHEMES: dict[str, type[Scheme]] = {cls.name: cls for cls in (BitPlane, NonzeroKey)}
+_SCHEMES: dict[str, type[Scheme]] = {
+    cls.name: cls
+    for cls in (
+        *(BitPlane, NonzeroKey),
+        AesEcb,
+        Region,
+        *(PixelShuffle, BlockShuffle, CatMap),
+        Etc,
+        *(Le, Ele, Skk),
+        *(TpeShuffle, TpeSum),
+        *(LogisticXor, PermuteDiffuse),
+        *(Identity, PublicKeystream, ReusedKeystream, BiasedKeystream, Blur),
+    )
+}
 
 
 def list_schemes() -> pd.DataFrame:
@@ -25,7 +52,7 @@ def list_schemes() -> pd.DataFrame:
     Examples
     --------
     >>> list_schemes().loc["bitplane", ["family", "parameters"]].tolist()
-    ['bit planes', "bits, order='msb'"]
+    ['bit planes', "bits=None, order='msb', planes=None, packed=False"]
     """
     rows = {
         name: {
@@ -62,7 +89,7 @@ def get_scheme(name: str, **parameters) -> Scheme:
     Examples
     --------
     >>> get_scheme("bitplane", bits=3)
-    BitPlane(bits=3, order='msb')
+    BitPlane(bits=3, order='msb', planes=None, packed=False)
     """
     if name not in _SCHEMES:
         close = difflib.get_close_matches(str(name), _SCHEMES, n=1)
@@ -75,7 +102,4 @@ def get_scheme(name: str, **parameters) -> Scheme:
             f"{name} has no parameter {', '.join(map(repr, unknown))}; it has "
             f"{', '.join(known) or 'none'}"
         )
-    missing = [f.name for f in known.values() if f.default is MISSING and f.name not in parameters]
-    if missing == ["bits"]:
-        raise TypeError(f"{name} needs bits=0..8, the number of encrypted bit planes")
     return _SCHEMES[name](**parameters)
