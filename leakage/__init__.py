@@ -18,6 +18,7 @@ _WHERE = {
     "list_schemes": "leakage.schemes",
     "exact_leakage": "leakage.exact",
     "capacity": "leakage.exact",
+    "maximal_leakage": "leakage.exact",
     "embed": "leakage.embeddings",
     "embed_layers": "leakage.embeddings",
     "layer_names": "leakage.embeddings",

@@ -2,9 +2,10 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy.stats import chisquare
 
 import leakage
-from leakage.exact import entropy
+from leakage.exact import entropy, hidden_bits, keystream_law
 
 
 def scheme(name, **parameters):
@@ -71,3 +72,111 @@ def test_capacity_is_reached_by_uniform_samples_and_by_nothing_else(name, bits, 
     most = leakage.capacity(scheme).bits
     assert leakage.exact_leakage(scheme, uniform).bits == pytest.approx(most)
     assert leakage.exact_leakage(scheme, photographs.images).bits <= most + 1e-9
+
+
+XOR_SCHEMES = [
+    ("bitplane", {"bits": 3, "order": "lsb"}),
+    ("bitplane", {"planes": (7, 5, 3, 1)}),
+    ("bitplane", {"bits": 8}),
+    ("nonzero-key", {"bits": 2}),
+    ("skk", {}),
+    ("biased-keystream", {"bias": 0.6}),
+    ("biased-keystream", {"bias": 0.51}),
+    ("logistic-xor", {}),
+    ("identity", {}),
+]
+
+
+@pytest.mark.parametrize(("name", "parameters"), XOR_SCHEMES)
+def test_estimate_agrees_on_real_photographs(name, parameters, photographs, key):
+    """Four million samples: the exact value lies in the interval of `pixel_mi`."""
+    one = scheme(name, **parameters)
+    exact = leakage.exact_leakage(one, photographs.images).bits
+    cipher = one.encrypt(photographs.images, key)
+    e = leakage.pixel_mi(photographs.images, cipher, permutations=0)
+    assert e.low <= exact <= e.high
+    assert e.high - e.low < 0.04
+
+
+@pytest.mark.parametrize(("name", "parameters"), XOR_SCHEMES)
+def test_keystream_law_is_that_of_the_ciphertexts(name, parameters, photographs, key):
+    """P(c | p) of four million samples: no symbol of law 0 occurs; false alarms 0.001."""
+    one = scheme(name, **parameters)
+    if name == "logistic-xor":  # samples of an orbit depend on each other
+        pytest.skip("not independent")
+    images = photographs.images
+    law = keystream_law(one)
+    counts = np.bincount((images ^ one.encrypt(images, key)).ravel(), minlength=256)
+    assert counts[law == 0].sum() == 0
+    if np.count_nonzero(law) > 1:
+        assert chisquare(counts[law > 0], images.size * law[law > 0]).pvalue > 0.001
+
+
+def test_logistic_law(key):
+    """Sixteen million samples of the logistic map: within 2.5 % of the arcsine law (5 sd)."""
+    zeros = np.zeros((4, 2048, 2048), np.uint8)
+    counts = np.bincount(scheme("logistic-xor").encrypt(zeros, key).ravel(), minlength=256)
+    law = keystream_law(scheme("logistic-xor"))
+    assert np.abs(counts / zeros.size / law - 1).max() < 0.025
+    uniform = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
+    assert leakage.exact_leakage(scheme("logistic-xor"), uniform).bits == pytest.approx(
+        0.3129, abs=5e-5
+    )
+
+
+def test_region_is_a_mean_of_inside_and_outside(photographs, key):
+    images = photographs.images
+    region = scheme("region", boxes=((0, 0, 64, 16),), bits=3)
+    inner = leakage.exact_leakage(scheme("bitplane", bits=3), images[..., :16]).bits
+    outer = leakage.exact_leakage(scheme("identity"), images[..., 16:]).bits
+    exact = leakage.exact_leakage(region, images).bits
+    assert exact == pytest.approx(0.25 * inner + 0.75 * outer)
+    everything = scheme("region", boxes=((0, 0, 64, 64),))
+    assert leakage.exact_leakage(everything, images).bits == 0
+
+
+def test_blocks_and_pixels_as_units():
+    images = np.zeros((4, 16, 16), np.uint8)
+    images[1:3, 0, 0] = 1, 2
+    found = leakage.exact_leakage(scheme("tpe-sum"), images)
+    assert found.bits == pytest.approx(1.5)
+    assert found.n == 4
+    assert "block" in found.method
+    colours = np.array([[[[1, 2, 3], [252, 1, 253], [9, 9, 9], [0, 0, 0]]]], np.uint8)
+    found = leakage.exact_leakage(scheme("skk", colour_shuffle=True), colours)
+    assert found.bits == pytest.approx(1.5)  # the first two are one unordered triple
+    assert "pixel" in found.method
+
+
+def test_maximal_leakage_bounds_capacity():
+    for name, parameters in XOR_SCHEMES:
+        one = scheme(name, **parameters)
+        assert leakage.capacity(one).bits <= leakage.maximal_leakage(one).bits + 1e-12
+    assert leakage.maximal_leakage(scheme("skk")).bits == 7
+    assert leakage.maximal_leakage(scheme("nonzero-key", bits=1)).bits == 8
+    assert leakage.capacity(scheme("nonzero-key", bits=8)).bits == pytest.approx(0.00565, abs=1e-5)
+
+
+def test_hidden_bits(rng):
+    """Figures of the schemes' reference sizes, and small cases counted by hand."""
+    large = np.zeros((512, 512, 3), np.uint8)
+    assert hidden_bits(scheme("etc"), large) == pytest.approx(15_512, abs=1)
+    assert hidden_bits(scheme("le"), large) == pytest.approx(594, abs=0.5)
+    assert hidden_bits(scheme("ele", block=4), large[:4, :4]) == pytest.approx(594, abs=0.5)
+    assert hidden_bits(scheme("pixel-shuffle"), large) == pytest.approx(0, abs=1e-6)
+    four = np.array([[1, 2], [3, 3]], np.uint8)
+    assert hidden_bits(scheme("pixel-shuffle"), four) == pytest.approx(np.log2(12))
+    assert hidden_bits(scheme("block-shuffle", block=1), four) == pytest.approx(np.log2(24))
+    assert hidden_bits(scheme("tpe-shuffle"), four) == pytest.approx(np.log2(24))
+    assert hidden_bits(scheme("cat-map"), four) == 2
+    assert hidden_bits(scheme("cat-map", keyed=False), four) == 0
+    assert hidden_bits(scheme("skk"), four) == 4
+    assert hidden_bits(scheme("bitplane", bits=3), four) == 12
+    assert hidden_bits(scheme("region", bits=3, boxes=((0, 0, 1, 2),)), four) == 6
+    assert hidden_bits(scheme("identity"), four) == 0
+    # grey scrambling moves 3 x 1024 blocks of 16 x 16, each turned (8) and inverted (2)
+    assert hidden_bits(scheme("etc", mode="grey"), large) == pytest.approx(
+        np.sum(np.log2(np.arange(1, 3073))) + 4 * 3072
+    )
+    with pytest.raises(ValueError, match="no closed form"):
+        hidden_bits(scheme("permute-diffuse"), four)
