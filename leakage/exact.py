@@ -229,7 +229,7 @@ def hidden_bits(scheme: Scheme, image: np.ndarray) -> float:
     Returns
     -------
     float
-        Bits for the image.
+        Bits for the image, at most the 8 of each sample.
 
     Examples
     --------
@@ -243,6 +243,12 @@ def hidden_bits(scheme: Scheme, image: np.ndarray) -> float:
     check_images(image[None])
     height, width = image.shape[:2]
     channels = image.size // (height * width)
+
+    return min(8.0 * image.size, _key_bits(scheme, image, height, width, channels))
+
+
+def _key_bits(scheme: Scheme, image: np.ndarray, height: int, width: int, channels: int) -> float:
+    """log2 of the number of keys, or of ciphertexts that they tell apart."""
 
     def over_blocks(bits) -> float:
         """Sum over parts; `bits` gets the number of blocks, the height and the width of a block."""
