@@ -16,6 +16,8 @@ _WHERE = {
     "load_images": "leakage.images",
     "get_scheme": "leakage.schemes",
     "list_schemes": "leakage.schemes",
+    "encrypt_jpeg": "leakage.schemes",
+    "decrypt_jpeg": "leakage.schemes",
     "exact_leakage": "leakage.exact",
     "capacity": "leakage.exact",
     "maximal_leakage": "leakage.exact",

@@ -17,12 +17,22 @@ from leakage.schemes.controls import (
     PublicKeystream,
     ReusedKeystream,
 )
+from leakage.schemes.jpeg import (
+    P3,
+    JpegAc,
+    JpegAcSign,
+    JpegCipher,
+    JpegDc,
+    JpegDcAc,
+    decrypt_jpeg,
+    encrypt_jpeg,
+)
 from leakage.schemes.learnable import Ele, Le, Skk
 from leakage.schemes.permutations import BlockShuffle, CatMap, PixelShuffle
 from leakage.schemes.regions import Region
 from leakage.schemes.thumbnails import TpeShuffle, TpeSum
 
-__all__ = ["Scheme", "get_scheme", "list_schemes"]
+__all__ = ["JpegCipher", "Scheme", "decrypt_jpeg", "encrypt_jpeg", "get_scheme", "list_schemes"]
 
 _SCHEMES: dict[str, type[Scheme]] = {
     cls.name: cls
@@ -34,6 +44,7 @@ _SCHEMES: dict[str, type[Scheme]] = {
         Etc,
         *(Le, Ele, Skk),
         *(TpeShuffle, TpeSum),
+        *(JpegDc, JpegAcSign, JpegAc, JpegDcAc, P3),
         *(LogisticXor, PermuteDiffuse),
         *(Identity, PublicKeystream, ReusedKeystream, BiasedKeystream, Blur),
     )

@@ -1,0 +1,506 @@
+"""Encryption inside JPEG files: the result is a valid JPEG file again.
+
+All schemes change quantised DCT coefficients (ITU-T T.81, 1992), read and written by libjpeg. A
+file is written as baseline JPEG with the standard Huffman tables, whatever its own coding was, and
+without application markers and comments: an Exif thumbnail would show the plain image.
+"""
+
+import io
+import os
+import tempfile
+import zlib
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import jpeglib
+import numpy as np
+from PIL import Image
+
+from leakage.keystream import check_key, fair_bits, integers, keystream
+from leakage.schemes.base import Scheme
+
+
+@dataclass(frozen=True)
+class JpegCipher:
+    """An encrypted JPEG file.
+
+    Attributes
+    ----------
+    data : bytes
+        A JPEG file that every decoder opens.
+    side : bytes
+        What else decryption needs besides the key: the secret part of ``p3``, encrypted; else
+        empty.
+    size_change : float
+        Of `data` and `side` together, relative to the plain file written by the same coder: 0.01
+        is 1 % more.
+    """
+
+    data: bytes
+    side: bytes
+    size_change: float
+
+
+class JpegScheme(Scheme):
+    """What the JPEG schemes share: files in and out, and rasters on the way of an adversary.
+
+    On images, `encrypt` compresses each at `quality` (chroma halved in both directions, as is
+    usual), encrypts the file and decodes it: this is what an adversary sees. Such a raster cannot
+    be decrypted; files can, by `encrypt_jpeg` and `decrypt_jpeg`.
+    """
+
+    family: ClassVar[str] = "JPEG"
+    lossless: ClassVar[bool] = False
+    quality: int
+
+    def __post_init__(self):
+        if isinstance(self.quality, bool) or self.quality not in range(1, 101):
+            raise ValueError(f"quality must be an int from 1 to 100, not {self.quality!r}")
+
+    @abstractmethod
+    def protect(
+        self, planes: list[np.ndarray], legal: list[range], key: bytes, index: int
+    ) -> bytes:
+        """Encrypt the coefficients of all components in place; return the secret part, if any."""
+
+    @abstractmethod
+    def restore(
+        self, planes: list[np.ndarray], legal: list[range], side: bytes, key: bytes, index: int
+    ) -> None:
+        """Decrypt them in place."""
+
+    @abstractmethod
+    def count_hidden(self, planes: list[np.ndarray], legal: list[range]) -> float:
+        """How many bits of a file the scheme can hide at most."""
+
+    def _encrypt(self, image, key, index):
+        cipher = encrypt_jpeg(compressed(image, self.quality), key, self, index=index)
+        with Image.open(io.BytesIO(cipher.data)) as decoded:
+            return np.asarray(decoded)
+
+    def _decrypt(self, image, key, index):
+        raise ValueError(
+            f"the raster of a {self.name} file cannot be decrypted; encrypt files by encrypt_jpeg "
+            "and decrypt them by decrypt_jpeg"
+        )
+
+
+def compressed(image: np.ndarray, quality: int) -> bytes:
+    """An image as a JPEG file.
+
+    Examples
+    --------
+    >>> compressed(np.zeros((8, 8), np.uint8), 75)[:2].hex()
+    'ffd8'
+    """
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "JPEG", quality=quality)
+    return file.getvalue()
+
+
+def encrypt_jpeg(data: bytes, key: bytes, scheme: JpegScheme, *, index: int = 0) -> JpegCipher:
+    """Encrypt a JPEG file; the result is one too.
+
+    Parameters
+    ----------
+    data : bytes
+        A whole JPEG file: baseline or progressive, gray or of three components, any subsampling,
+        with or without restart intervals.
+    key : bytes
+        At least 16 bytes.
+    scheme : JpegScheme
+        For instance ``get_scheme("jpeg-ac-sign")``; its `quality` is not used.
+    index : int
+        Nonce of the file: every file under one key must have its own.
+
+    Returns
+    -------
+    JpegCipher
+
+    Raises
+    ------
+    ValueError
+        Not a JPEG file, a damaged one, or one of a kind that is not supported.
+
+    Examples
+    --------
+    >>> from leakage import get_scheme
+    >>> file = compressed(np.arange(64, dtype=np.uint8).reshape(8, 8) * 3, 90)
+    >>> scheme = get_scheme("jpeg-ac-sign")
+    >>> cipher = encrypt_jpeg(file, bytes(16), scheme)
+    >>> plain = decrypt_jpeg(cipher, bytes(16), scheme)
+    >>> np.array_equal(read_coefficients(plain)[0], read_coefficients(file)[0])
+    True
+    """
+    check_key(key)
+    jpeg = _read(data)
+    before = len(_written(jpeg))
+    side = _scheme(scheme).protect(_planes(jpeg), _legal(jpeg), key, index)
+    encrypted = _written(jpeg)
+    return JpegCipher(encrypted, side, (len(encrypted) + len(side)) / before - 1)
+
+
+def decrypt_jpeg(
+    cipher: JpegCipher | bytes, key: bytes, scheme: JpegScheme, *, index: int = 0
+) -> bytes:
+    """The plain file, with the same coefficients, quantisers and subsampling as before.
+
+    Bytes are those of the plain file only if the same coder wrote it.
+
+    Parameters
+    ----------
+    cipher : JpegCipher or bytes
+        What `encrypt_jpeg` gave, or its `data` for schemes without a secret part.
+    key, scheme, index
+        As for `encrypt_jpeg`.
+
+    Raises
+    ------
+    ValueError
+        The secret part is missing, or does not belong to the key.
+    """
+    check_key(key)
+    if not isinstance(cipher, JpegCipher):
+        cipher = JpegCipher(cipher, b"", 0.0)
+    jpeg = _read(cipher.data)
+    _scheme(scheme).restore(_planes(jpeg), _legal(jpeg), cipher.side, key, index)
+    return _written(jpeg)
+
+
+def read_coefficients(data: bytes) -> list[np.ndarray]:
+    """Quantised coefficients of every component.
+
+    Returns
+    -------
+    list of ndarray of int16, shape (rows of blocks, columns of blocks, 8, 8)
+
+    Examples
+    --------
+    >>> [plane.shape for plane in read_coefficients(compressed(np.zeros((9, 17), np.uint8), 75))]
+    [(2, 3, 8, 8)]
+    """
+    return [plane.copy() for plane in _planes(_read(data))]
+
+
+def hidden_bits_of_jpeg(data: bytes, scheme: JpegScheme) -> float:
+    """How many bits of a file a scheme can hide at most: signs, amplitudes, means.
+
+    Examples
+    --------
+    >>> from leakage import get_scheme
+    >>> file = compressed(np.zeros((8, 8), np.uint8), 75)
+    >>> hidden_bits_of_jpeg(file, get_scheme("jpeg-ac-sign"))
+    0.0
+    """
+    jpeg = _read(data)
+    return float(_scheme(scheme).count_hidden(_planes(jpeg), _legal(jpeg)))
+
+
+def _scheme(scheme: JpegScheme) -> JpegScheme:
+    if not isinstance(scheme, JpegScheme):
+        raise TypeError(
+            f"scheme must be one of the JPEG family, like get_scheme('jpeg-ac'), not {scheme!r}"
+        )
+    return scheme
+
+
+def _planes(jpeg: jpeglib.DCTJPEG) -> list[np.ndarray]:
+    return [plane for plane in (jpeg.Y, jpeg.Cb, jpeg.Cr) if plane is not None]
+
+
+def _legal(jpeg: jpeglib.DCTJPEG) -> list[range]:
+    """Quantised means that samples from 0 to 255 can have: -1024 to 1016 before quantisation."""
+    steps = [int(jpeg.qt[number][0, 0]) for number in jpeg.quant_tbl_no[: len(_planes(jpeg))]]
+    return [range(-((1024 + q // 2) // q), (1016 + q // 2) // q + 1) for q in steps]
+
+
+def _read(data: bytes) -> jpeglib.DCTJPEG:
+    if not isinstance(data, bytes | bytearray):
+        raise TypeError(f"a JPEG file is given as bytes, not {type(data).__name__}")
+    if data[:2] != b"\xff\xd8":
+        raise ValueError("these bytes are no JPEG file; raster images go to Scheme.encrypt")
+    try:
+        with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
+            image.load()
+    except OSError as error:
+        raise ValueError(f"the JPEG file is damaged or cut off: {error}") from None
+    if image.mode not in ("L", "RGB"):
+        raise ValueError(f"JPEG files of mode {image.mode} are not supported; convert to RGB")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "plain.jpg")
+        path.write_bytes(data)
+        with _complaints() as complaints:
+            jpeg = jpeglib.read_dct(str(path))
+            jpeg.load()
+    if complaints:
+        raise ValueError(f"the JPEG file is damaged: {complaints[0]}")
+    return jpeg
+
+
+def _written(jpeg: jpeglib.DCTJPEG) -> bytes:
+    jpeg.markers, jpeg.progressive_mode = [], False
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "out.jpg")
+        jpeg.write_dct(str(path))
+        return path.read_bytes()
+
+
+@contextmanager
+def _complaints() -> Iterator[list[str]]:
+    """What libjpeg prints: it tells of damaged data nowhere else."""
+    found: list[str] = []
+    with tempfile.TemporaryFile() as file:
+        stderr = os.dup(2)
+        try:
+            os.dup2(file.fileno(), 2)
+            yield found
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            file.seek(0)
+            found += file.read().decode(errors="replace").splitlines()
+
+
+def _ac(plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """All coefficients of a component, flat, and the places of the AC ones that are not 0."""
+    flat = plane.reshape(-1)
+    return flat, np.flatnonzero((flat != 0) & (np.arange(flat.size) % 64 != 0))
+
+
+def _sizes(values: np.ndarray) -> np.ndarray:
+    """Number of amplitude bits, the category of the Huffman code."""
+    return np.frexp(np.abs(values).astype(np.float32))[1].astype(np.int32)
+
+
+def _flip_signs(planes: list[np.ndarray], key: bytes, label: str, index: int) -> None:
+    for number, plane in enumerate(planes):
+        flat, places = _ac(plane)
+        flips = fair_bits(key, f"{label}/{number}", index, places.size).astype(np.int16)
+        flat[places] *= 1 - 2 * flips
+
+
+def _xor_amplitudes(planes: list[np.ndarray], key: bytes, label: str, index: int) -> None:
+    """XOR the amplitude bits; a negative value is the one's complement of its amount (T.81, F.1.2).
+
+    A value keeps its category, so 1 becomes 1 or -1, and 2 one of -3, -2, 2, 3.
+    """
+    for number, plane in enumerate(planes):
+        flat, places = _ac(plane)
+        values = flat[places].astype(np.int32)
+        most = (1 << _sizes(values)) - 1
+        stream = keystream(key, f"{label}/{number}", index, 2 * places.size).view("<u2")
+        bits = np.where(values > 0, values, values + most) ^ (stream & most)
+        flat[places] = np.where(2 * bits > most, bits, bits - most)
+
+
+def _shift_means(
+    planes: list[np.ndarray], legal: list[range], key: bytes, label: str, index: int, sign: int
+) -> None:
+    """Add a keyed number to each quantised DC coefficient, modulo the legal range."""
+    for plane, allowed in zip(planes, legal, strict=True):
+        means = plane[..., 0, 0]
+        if means.min() < allowed.start or means.max() >= allowed.stop:
+            raise ValueError(
+                f"a DC coefficient lies outside {allowed.start} to {allowed.stop - 1}, where no "
+                "image of 8-bit samples has one; decode the file and compress it again"
+            )
+    for number, (plane, allowed) in enumerate(zip(planes, legal, strict=True)):
+        rank = plane[..., 0, 0].astype(np.int64) - allowed.start
+        step = integers(key, f"{label}/{number}", index, np.full(rank.shape, len(allowed)))
+        plane[..., 0, 0] = allowed.start + (rank + sign * step) % len(allowed)
+
+
+def _mean_bits(planes: list[np.ndarray], legal: list[range]) -> float:
+    return sum(
+        plane[..., 0, 0].size * np.log2(len(allowed))
+        for plane, allowed in zip(planes, legal, strict=True)
+    )
+
+
+def _amplitude_bits(planes: list[np.ndarray]) -> float:
+    return sum(_sizes(flat[places]).sum() for flat, places in map(_ac, planes))
+
+
+@dataclass(frozen=True)
+class JpegAcSign(JpegScheme):
+    """The sign of every AC coefficient that is not 0 is flipped or not, by a coin.
+
+    Symbols keep their length: the file's size changes by stuffed bytes only.
+
+    Parameters
+    ----------
+    quality : int
+        Of the compression of raster images, 1 to 100.
+    """
+
+    name: ClassVar[str] = "jpeg-ac-sign"
+    reference: ClassVar[str] = "common practice; ITU-T T.81, 1992"
+    clear: ClassVar[str] = "means of blocks, amounts and places of all coefficients"
+    quality: int = 75
+
+    def protect(self, planes, legal, key, index):
+        _flip_signs(planes, key, self.name, index)
+        return b""
+
+    def restore(self, planes, legal, side, key, index):
+        _flip_signs(planes, key, self.name, index)
+
+    def count_hidden(self, planes, legal):
+        return sum(places.size for _, places in map(_ac, planes))
+
+
+@dataclass(frozen=True)
+class JpegAc(JpegScheme):
+    """All amplitude bits of every AC coefficient that is not 0 are XORed with a keystream.
+
+    The Huffman codes stay, so runs of zeros and categories do.
+
+    Parameters
+    ----------
+    quality : int
+        Of the compression of raster images, 1 to 100.
+    """
+
+    name: ClassVar[str] = "jpeg-ac"
+    reference: ClassVar[str] = "Itier, Puteaux and Puech, 2020"
+    clear: ClassVar[str] = "means of blocks, places and categories of all coefficients"
+    quality: int = 75
+
+    def protect(self, planes, legal, key, index):
+        _xor_amplitudes(planes, key, self.name, index)
+        return b""
+
+    def restore(self, planes, legal, side, key, index):
+        _xor_amplitudes(planes, key, self.name, index)
+
+    def count_hidden(self, planes, legal):
+        return _amplitude_bits(planes)
+
+
+@dataclass(frozen=True)
+class JpegDc(JpegScheme):
+    """The mean of every block is hidden: its quantised value plus a keyed number, modulo its range.
+
+    XOR of the amplitude bits of differences, the other usual form, keeps the file's size but shows
+    how large each difference is, and sums of changed differences leave the legal range. Ours hides
+    means entirely; the file grows, for neighbouring means are no longer alike.
+
+    Parameters
+    ----------
+    quality : int
+        Of the compression of raster images, 1 to 100.
+    """
+
+    name: ClassVar[str] = "jpeg-dc"
+    reference: ClassVar[str] = "common practice; this form is ours"
+    clear: ClassVar[str] = "all AC coefficients"
+    quality: int = 75
+
+    def protect(self, planes, legal, key, index):
+        _shift_means(planes, legal, key, self.name, index, +1)
+        return b""
+
+    def restore(self, planes, legal, side, key, index):
+        _shift_means(planes, legal, key, self.name, index, -1)
+
+    def count_hidden(self, planes, legal):
+        return _mean_bits(planes, legal)
+
+
+@dataclass(frozen=True)
+class JpegDcAc(JpegScheme):
+    """``jpeg-dc`` and ``jpeg-ac`` together, under separate keys.
+
+    Parameters
+    ----------
+    quality : int
+        Of the compression of raster images, 1 to 100.
+    """
+
+    name: ClassVar[str] = "jpeg-dc-ac"
+    reference: ClassVar[str] = "Itier, Puteaux and Puech, 2020, with our form of the means"
+    clear: ClassVar[str] = "places and categories of all AC coefficients"
+    quality: int = 75
+
+    def protect(self, planes, legal, key, index):
+        _shift_means(planes, legal, key, f"{self.name}/dc", index, +1)
+        _xor_amplitudes(planes, key, f"{self.name}/ac", index)
+        return b""
+
+    def restore(self, planes, legal, side, key, index):
+        _shift_means(planes, legal, key, f"{self.name}/dc", index, -1)
+        _xor_amplitudes(planes, key, f"{self.name}/ac", index)
+
+    def count_hidden(self, planes, legal):
+        return _mean_bits(planes, legal) + _amplitude_bits(planes)
+
+
+@dataclass(frozen=True)
+class P3(JpegScheme):
+    """A public file without means and large coefficients, and a secret part with these.
+
+    Public: DC 0, AC up to the threshold as they are, larger ones replaced by the threshold,
+    without sign. Secret: DC, and sign and excess of the larger ones, compressed and encrypted.
+
+    Parameters
+    ----------
+    quality : int
+        Of the compression of raster images, 1 to 100.
+    threshold : int
+        1 to 1023; the authors favour 15 to 20.
+    """
+
+    name: ClassVar[str] = "p3"
+    reference: ClassVar[str] = "Ra, Govindan and Ortega, 2013"
+    clear: ClassVar[str] = "AC coefficients up to the threshold, and which are larger"
+    quality: int = 75
+    threshold: int = 15
+
+    def __post_init__(self):
+        super().__post_init__()
+        if isinstance(self.threshold, bool) or self.threshold not in range(1, 1024):
+            raise ValueError(f"threshold must be an int from 1 to 1023, not {self.threshold!r}")
+
+    def protect(self, planes, legal, key, index):
+        secrets = []
+        for plane in planes:
+            flat = plane.reshape(-1)
+            secret = flat.astype("<i2")
+            large = np.abs(secret) > self.threshold
+            secret -= np.where(large, np.sign(secret) * self.threshold, secret).astype("<i2")
+            secret[::64] = flat[::64]
+            flat[large] = self.threshold
+            flat[::64] = 0
+            secrets.append(secret)
+        packed = zlib.compress(np.concatenate(secrets).tobytes(), 9)
+        return self._masked(packed, key, index)
+
+    def restore(self, planes, legal, side, key, index):
+        if not side:
+            raise ValueError("p3 needs its secret part: pass the JpegCipher that encrypt_jpeg gave")
+        try:
+            packed = zlib.decompress(self._masked(side, key, index))
+        except zlib.error:
+            packed = b""
+        if len(packed) != 2 * sum(plane.size for plane in planes):
+            raise ValueError("the secret part does not belong to this key, index and file")
+        secret = np.frombuffer(packed, "<i2")
+        for plane in planes:
+            flat = plane.reshape(-1)
+            part, secret = secret[: flat.size], secret[flat.size :]
+            flat[:] = np.where(part == 0, flat, part + np.sign(part) * self.threshold)
+            flat[::64] = part[::64]
+
+    def _masked(self, packed: bytes, key: bytes, index: int) -> bytes:
+        stream = keystream(key, self.name, index, len(packed))
+        return (np.frombuffer(packed, np.uint8) ^ stream).tobytes()
+
+    def count_hidden(self, planes, legal):
+        large = sum(np.count_nonzero(np.abs(flat[places].astype(int)) > self.threshold)
+                    for flat, places in map(_ac, planes))  # fmt: skip
+        # of a large coefficient, its sign and how far up to 1023 it exceeds the threshold
+        return _mean_bits(planes, legal) + large * np.log2(2 * (1024 - self.threshold))
