@@ -20,6 +20,7 @@ from leakage.schemes.block_scrambling import Etc
 from leakage.schemes.blocks import parts, to_blocks
 from leakage.schemes.chaos import LogisticXor
 from leakage.schemes.controls import BiasedKeystream, Identity, PublicKeystream
+from leakage.schemes.jpeg import JpegScheme, compressed, hidden_bits_of_jpeg
 from leakage.schemes.learnable import Ele, Le, Skk
 from leakage.schemes.permutations import BlockShuffle, CatMap, PixelShuffle
 from leakage.schemes.regions import Region
@@ -222,7 +223,8 @@ def hidden_bits(scheme: Scheme, image: np.ndarray) -> float:
     Parameters
     ----------
     scheme : Scheme
-        Any with a keystream law, or a scheme of permutations, blocks, half bytes or a region.
+        Any with a keystream law, or a scheme of permutations, blocks, half bytes, a region, or
+        JPEG: then of the coefficients of the image's JPEG file.
     image : ndarray of uint8, shape (H, W) or (H, W, 3)
         One plain image.
 
@@ -288,6 +290,8 @@ def _key_bits(scheme: Scheme, image: np.ndarray, height: int, width: int, channe
             return float(image.size)
         case TpeShuffle():
             return over_blocks(lambda n, h, w: n * channels * _log2_factorial(h * w))
+        case JpegScheme():
+            return hidden_bits_of_jpeg(compressed(image, scheme.quality), scheme)
         case LogisticXor():
             return 52.0 * height  # the mantissa of every row's start
         case _:

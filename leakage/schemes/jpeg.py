@@ -226,10 +226,12 @@ def _read(data: bytes) -> jpeglib.DCTJPEG:
     try:
         with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
             image.load()
-    except OSError as error:
-        raise ValueError(f"the JPEG file is damaged or cut off: {error}") from None
+    except OSError:
+        raise ValueError("the JPEG file is damaged or cut off") from None
     if image.mode not in ("L", "RGB"):
         raise ValueError(f"JPEG files of mode {image.mode} are not supported; convert to RGB")
+    if image.info.get("adobe_transform") == 0:
+        raise ValueError("JPEG files of R, G and B are not supported; compress again as YCbCr")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "plain.jpg")
         path.write_bytes(data)
