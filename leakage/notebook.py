@@ -37,6 +37,18 @@ def claim(text: str, holds: bool) -> None:
     print(f"{'✓' if holds else '✗'} {text}")
 
 
+def without_nan(table: pd.DataFrame, digits: int) -> pd.DataFrame:
+    """A table for readers: rounded, and empty where it has no number.
+
+    Examples
+    --------
+    >>> without_nan(pd.DataFrame({"bits": [0.1234, float("nan")]}), 2)["bits"].tolist()
+    [0.12, '']
+    """
+    rounded = table.round(digits)
+    return rounded.where(rounded != 0, 0).astype(object).where(table.notna(), "")
+
+
 def recorded(name: str) -> tuple[pd.DataFrame, str]:
     """Rows of a recorded run of ``benchmarks/NAME.py``, and its versions, command and date.
 

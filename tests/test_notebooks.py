@@ -133,4 +133,6 @@ def test_an_unknown_parameter_is_refused(path, tmp_path):
 @PAPERMILL
 @each
 def test_runs_in_an_empty_folder(path, tmp_path):
-    run(path, tmp_path, OVERRIDES[path.stem])
+    done = run(path, tmp_path, OVERRIDES[path.stem])
+    outputs = [output for cell in done.cells for output in cell.get("outputs", [])]
+    assert not [o.text for o in outputs if o.get("name") == "stderr"]
