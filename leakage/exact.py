@@ -10,16 +10,23 @@ of the image.
 import math
 
 import numpy as np
-from scipy.special import gammaln
+from scipy.special import gammaln, logsumexp
 
 from leakage.estimate import Estimate
 from leakage.images import check_images
 from leakage.schemes import Scheme
 from leakage.schemes.bit_planes import BitPlane, NonzeroKey
+from leakage.schemes.block_cipher import AesEcb
 from leakage.schemes.block_scrambling import Etc
 from leakage.schemes.blocks import parts, to_blocks
-from leakage.schemes.chaos import LogisticXor
-from leakage.schemes.controls import BiasedKeystream, Identity, PublicKeystream
+from leakage.schemes.chaos import LogisticXor, PermuteDiffuse
+from leakage.schemes.controls import (
+    BiasedKeystream,
+    Blur,
+    Identity,
+    PublicKeystream,
+    ReusedKeystream,
+)
 from leakage.schemes.jpeg import JpegScheme, compressed, hidden_bits_of_jpeg
 from leakage.schemes.learnable import Ele, Le, Skk
 from leakage.schemes.permutations import BlockShuffle, CatMap, PixelShuffle
@@ -223,8 +230,8 @@ def hidden_bits(scheme: Scheme, image: np.ndarray) -> float:
     Parameters
     ----------
     scheme : Scheme
-        Any with a keystream law, or a scheme of permutations, blocks, half bytes, a region, or
-        JPEG: then of the coefficients of the image's JPEG file.
+        Any of `list_schemes`. ``aes-ecb`` counts as a random map of the blocks that occur, and
+        JPEG schemes hide bits of the coefficients of the image's JPEG file.
     image : ndarray of uint8, shape (H, W) or (H, W, 3)
         One plain image.
 
@@ -294,8 +301,42 @@ def _key_bits(scheme: Scheme, image: np.ndarray, height: int, width: int, channe
             return hidden_bits_of_jpeg(compressed(image, scheme.quality), scheme)
         case LogisticXor():
             return 52.0 * height  # the mantissa of every row's start
+        case PermuteDiffuse():
+            return 52.0 * (height + 2)
+        case TpeSum():
+            return _arrangements(_block_sums(image[None], scheme.block))
+        case AesEcb():  # a random injection of the blocks that occur
+            return 128.0 * _distinct_blocks(scheme, image)
+        case ReusedKeystream():
+            return 8.0 * image.size
+        case Blur():
+            return 0.0
         case _:
             return image.size * entropy(keystream_law(scheme))
+
+
+def _arrangements(blocks: np.ndarray) -> float:
+    """Upper bound of log2 of how many images have these block sums (Chernoff, 1952).
+
+    Of n bytes with the sum s there are at most Z(t)**n exp(-t s) for every t, with Z(t) the sum of
+    exp(t k) over all bytes k.
+    """
+    t = np.concatenate([-np.geomspace(8, 1e-5, 400), [0], np.geomspace(1e-5, 8, 400)])
+    log_z = logsumexp(t[:, None] * _BYTES, axis=1)
+    shapes, counts = np.unique(blocks, axis=0, return_counts=True)
+    high, wide, sums = shapes.T
+    bound = ((high * wide)[:, None] * log_z - t * sums[:, None]).min(1)
+    return float(counts @ bound / math.log(2))
+
+
+def _distinct_blocks(scheme: AesEcb, image: np.ndarray) -> int:
+    """Blocks of 16 bytes that occur, an incomplete one at the end counted too."""
+    if scheme.unit == "pixels":
+        streams = [image.ravel()]
+    else:
+        streams = [np.packbits(image.ravel() >> plane & 1) for plane in range(8 - scheme.bits, 8)]
+    padded = [np.pad(s, (0, -s.size % 16)).reshape(-1, 16) for s in streams]
+    return len(np.unique(np.concatenate(padded), axis=0)) if padded else 0
 
 
 def _log2_factorial(n):

@@ -179,5 +179,28 @@ def test_hidden_bits(rng):
     assert hidden_bits(scheme("etc", mode="grey"), large) == pytest.approx(
         np.sum(np.log2(np.arange(1, 3073))) + 4 * 3072
     )
-    with pytest.raises(ValueError, match="no closed form"):
-        hidden_bits(scheme("permute-diffuse"), four)
+    assert hidden_bits(scheme("aes-ecb"), large) == 128
+    assert hidden_bits(scheme("aes-ecb", unit="planes", bits=0), large) == 0
+    assert hidden_bits(scheme("reused-keystream"), four) == 32
+    assert hidden_bits(scheme("blur"), four) == 0
+    assert hidden_bits(scheme("permute-diffuse"), large) == 52 * 514
+
+
+def test_thumbnails_hide_what_their_sums_leave_open():
+    """Counted one by one: the number of 16 bytes with each sum, by convolution."""
+    ways = [1]
+    for _ in range(16):
+        ways = np.convolve(ways, np.ones(256)) if len(ways) > 1 else np.ones(256)
+    for level in (1, 100, 128, 250):
+        image = np.full((4, 4), level, np.uint8)
+        exact = np.log2(ways[16 * level])
+        bound = hidden_bits(scheme("tpe-sum", block=4), image)
+        assert exact <= bound + 1e-9
+        assert bound < 1.12 * exact + 4
+
+
+def test_every_scheme_can_be_asked_what_it_hides(rng):
+    image = rng.integers(0, 256, (32, 32, 3), np.uint8)
+    for name in leakage.list_schemes().index:
+        parameters = {"bits": 3} if name in ("bitplane", "nonzero-key") else {}
+        assert 0 <= hidden_bits(scheme(name, **parameters), image) <= 8 * image.size
