@@ -27,7 +27,8 @@ from leakage.schemes.controls import (
     PublicKeystream,
     ReusedKeystream,
 )
-from leakage.schemes.jpeg import JpegScheme, compressed, hidden_bits_of_jpeg
+from leakage.schemes.jpeg import JpegScheme, hidden_bits_of_jpeg
+from leakage.schemes.jpeg_coding import compressed
 from leakage.schemes.learnable import Ele, Le, Skk
 from leakage.schemes.permutations import BlockShuffle, CatMap, PixelShuffle
 from leakage.schemes.regions import Region

@@ -11,7 +11,8 @@ from playwright import sync_api
 import leakage
 from leakage.exact import hidden_bits
 from leakage.schemes import JpegCipher, decrypt_jpeg, encrypt_jpeg
-from leakage.schemes.jpeg import compressed, hidden_bits_of_jpeg, read_coefficients
+from leakage.schemes.jpeg import hidden_bits_of_jpeg
+from leakage.schemes.jpeg_coding import compressed, read_coefficients
 
 NAMES = ["jpeg-dc", "jpeg-ac-sign", "jpeg-ac", "jpeg-dc-ac", "p3"]
 every = pytest.mark.parametrize("name", NAMES)

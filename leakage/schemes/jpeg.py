@@ -1,27 +1,17 @@
-"""Encryption inside JPEG files: the result is a valid JPEG file again.
-
-All schemes change quantised DCT coefficients (ITU-T T.81, 1992), read and written by libjpeg. A
-file is written as baseline JPEG with the standard Huffman tables, whatever its own coding was, and
-without application markers and comments: an Exif thumbnail would show the plain image.
-"""
+"""Encryption inside JPEG files: the result is a valid JPEG file again."""
 
 import io
-import os
-import tempfile
 import zlib
 from abc import abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
-import jpeglib
 import numpy as np
 from PIL import Image
 
 from leakage.keystream import check_key, fair_bits, integers, keystream
 from leakage.schemes.base import Scheme
+from leakage.schemes.jpeg_coding import compressed, legal_means, planes_of, read, written
 
 
 @dataclass(frozen=True)
@@ -89,19 +79,6 @@ class JpegScheme(Scheme):
         )
 
 
-def compressed(image: np.ndarray, quality: int) -> bytes:
-    """An image as a JPEG file.
-
-    Examples
-    --------
-    >>> compressed(np.zeros((8, 8), np.uint8), 75)[:2].hex()
-    'ffd8'
-    """
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "JPEG", quality=quality)
-    return file.getvalue()
-
-
 def encrypt_jpeg(data: bytes, key: bytes, scheme: JpegScheme, *, index: int = 0) -> JpegCipher:
     """Encrypt a JPEG file; the result is one too.
 
@@ -133,14 +110,14 @@ def encrypt_jpeg(data: bytes, key: bytes, scheme: JpegScheme, *, index: int = 0)
     >>> scheme = get_scheme("jpeg-ac-sign")
     >>> cipher = encrypt_jpeg(file, bytes(16), scheme)
     >>> plain = decrypt_jpeg(cipher, bytes(16), scheme)
-    >>> np.array_equal(read_coefficients(plain)[0], read_coefficients(file)[0])
+    >>> np.array_equal(planes_of(read(plain))[0], planes_of(read(file))[0])
     True
     """
     check_key(key)
-    jpeg = _read(data)
-    before = len(_written(jpeg))
-    side = _scheme(scheme).protect(_planes(jpeg), _legal(jpeg), key, index)
-    encrypted = _written(jpeg)
+    jpeg = read(data)
+    before = len(written(jpeg))
+    side = _scheme(scheme).protect(planes_of(jpeg), legal_means(jpeg), key, index)
+    encrypted = written(jpeg)
     return JpegCipher(encrypted, side, (len(encrypted) + len(side)) / before - 1)
 
 
@@ -166,24 +143,9 @@ def decrypt_jpeg(
     check_key(key)
     if not isinstance(cipher, JpegCipher):
         cipher = JpegCipher(cipher, b"", 0.0)
-    jpeg = _read(cipher.data)
-    _scheme(scheme).restore(_planes(jpeg), _legal(jpeg), cipher.side, key, index)
-    return _written(jpeg)
-
-
-def read_coefficients(data: bytes) -> list[np.ndarray]:
-    """Quantised coefficients of every component.
-
-    Returns
-    -------
-    list of ndarray of int16, shape (rows of blocks, columns of blocks, 8, 8)
-
-    Examples
-    --------
-    >>> [plane.shape for plane in read_coefficients(compressed(np.zeros((9, 17), np.uint8), 75))]
-    [(2, 3, 8, 8)]
-    """
-    return [plane.copy() for plane in _planes(_read(data))]
+    jpeg = read(cipher.data)
+    _scheme(scheme).restore(planes_of(jpeg), legal_means(jpeg), cipher.side, key, index)
+    return written(jpeg)
 
 
 def hidden_bits_of_jpeg(data: bytes, scheme: JpegScheme) -> float:
@@ -196,8 +158,8 @@ def hidden_bits_of_jpeg(data: bytes, scheme: JpegScheme) -> float:
     >>> hidden_bits_of_jpeg(file, get_scheme("jpeg-ac-sign"))
     0.0
     """
-    jpeg = _read(data)
-    return float(_scheme(scheme).count_hidden(_planes(jpeg), _legal(jpeg)))
+    jpeg = read(data)
+    return float(_scheme(scheme).count_hidden(planes_of(jpeg), legal_means(jpeg)))
 
 
 def _scheme(scheme: JpegScheme) -> JpegScheme:
@@ -206,65 +168,6 @@ def _scheme(scheme: JpegScheme) -> JpegScheme:
             f"scheme must be one of the JPEG family, like get_scheme('jpeg-ac'), not {scheme!r}"
         )
     return scheme
-
-
-def _planes(jpeg: jpeglib.DCTJPEG) -> list[np.ndarray]:
-    return [plane for plane in (jpeg.Y, jpeg.Cb, jpeg.Cr) if plane is not None]
-
-
-def _legal(jpeg: jpeglib.DCTJPEG) -> list[range]:
-    """Quantised means that samples from 0 to 255 can have: -1024 to 1016 before quantisation."""
-    steps = [int(jpeg.qt[number][0, 0]) for number in jpeg.quant_tbl_no[: len(_planes(jpeg))]]
-    return [range(-((1024 + q // 2) // q), (1016 + q // 2) // q + 1) for q in steps]
-
-
-def _read(data: bytes) -> jpeglib.DCTJPEG:
-    if not isinstance(data, bytes | bytearray):
-        raise TypeError(f"a JPEG file is given as bytes, not {type(data).__name__}")
-    if data[:2] != b"\xff\xd8":
-        raise ValueError("these bytes are no JPEG file; raster images go to Scheme.encrypt")
-    try:
-        with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
-            image.load()
-    except OSError:
-        raise ValueError("the JPEG file is damaged or cut off") from None
-    if image.mode not in ("L", "RGB"):
-        raise ValueError(f"JPEG files of mode {image.mode} are not supported; convert to RGB")
-    if image.info.get("adobe_transform") == 0:
-        raise ValueError("JPEG files of R, G and B are not supported; compress again as YCbCr")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "plain.jpg")
-        path.write_bytes(data)
-        with _complaints() as complaints:
-            jpeg = jpeglib.read_dct(str(path))
-            jpeg.load()
-    if complaints:
-        raise ValueError(f"the JPEG file is damaged: {complaints[0]}")
-    return jpeg
-
-
-def _written(jpeg: jpeglib.DCTJPEG) -> bytes:
-    jpeg.markers, jpeg.progressive_mode = [], False
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "out.jpg")
-        jpeg.write_dct(str(path))
-        return path.read_bytes()
-
-
-@contextmanager
-def _complaints() -> Iterator[list[str]]:
-    """What libjpeg prints: it tells of damaged data nowhere else."""
-    found: list[str] = []
-    with tempfile.TemporaryFile() as file:
-        stderr = os.dup(2)
-        try:
-            os.dup2(file.fileno(), 2)
-            yield found
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
-            file.seek(0)
-            found += file.read().decode(errors="replace").splitlines()
 
 
 def _ac(plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,134 @@
+"""JPEG files as quantised DCT coefficients (ITU-T T.81, 1992), and back.
+
+libjpeg reads and writes them. A file is written as baseline JPEG with the standard Huffman tables,
+whatever its own coding was, and without application markers and comments: an Exif thumbnail would
+show the plain image.
+"""
+
+import io
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import jpeglib
+import numpy as np
+from PIL import Image
+
+
+def compressed(image: np.ndarray, quality: int) -> bytes:
+    """An image as a JPEG file.
+
+    Examples
+    --------
+    >>> compressed(np.zeros((8, 8), np.uint8), 75)[:2].hex()
+    'ffd8'
+    """
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "JPEG", quality=quality)
+    return file.getvalue()
+
+
+def read_coefficients(data: bytes) -> list[np.ndarray]:
+    """Quantised coefficients of every component.
+
+    Returns
+    -------
+    list of ndarray of int16, shape (rows of blocks, columns of blocks, 8, 8)
+
+    Examples
+    --------
+    >>> [plane.shape for plane in read_coefficients(compressed(np.zeros((9, 17), np.uint8), 75))]
+    [(2, 3, 8, 8)]
+    """
+    return [plane.copy() for plane in planes_of(read(data))]
+
+
+def planes_of(jpeg: jpeglib.DCTJPEG) -> list[np.ndarray]:
+    """The coefficients of every component, not copied.
+
+    Examples
+    --------
+    >>> len(planes_of(read(compressed(np.zeros((8, 8, 3), np.uint8), 75))))
+    3
+    """
+    return [plane for plane in (jpeg.Y, jpeg.Cb, jpeg.Cr) if plane is not None]
+
+
+def legal_means(jpeg: jpeglib.DCTJPEG) -> list[range]:
+    """Quantised means that samples from 0 to 255 can have: -1024 to 1016 before quantisation.
+
+    Examples
+    --------
+    >>> legal_means(read(compressed(np.zeros((8, 8), np.uint8), 75)))
+    [range(-128, 128)]
+    """
+    steps = [int(jpeg.qt[number][0, 0]) for number in jpeg.quant_tbl_no[: len(planes_of(jpeg))]]
+    return [range(-((1024 + q // 2) // q), (1016 + q // 2) // q + 1) for q in steps]
+
+
+def read(data: bytes) -> jpeglib.DCTJPEG:
+    """The coefficients of a file; one that is damaged or not supported is refused.
+
+    Examples
+    --------
+    >>> read(b"GIF89a")
+    Traceback (most recent call last):
+    ...
+    ValueError: these bytes are no JPEG file; raster images go to Scheme.encrypt
+    """
+    if not isinstance(data, bytes | bytearray):
+        raise TypeError(f"a JPEG file is given as bytes, not {type(data).__name__}")
+    if data[:2] != b"\xff\xd8":
+        raise ValueError("these bytes are no JPEG file; raster images go to Scheme.encrypt")
+    try:
+        with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
+            image.load()
+    except OSError:
+        raise ValueError("the JPEG file is damaged or cut off") from None
+    if image.mode not in ("L", "RGB"):
+        raise ValueError(f"JPEG files of mode {image.mode} are not supported; convert to RGB")
+    if image.info.get("adobe_transform") == 0:
+        raise ValueError("JPEG files of R, G and B are not supported; compress again as YCbCr")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "plain.jpg")
+        path.write_bytes(data)
+        with _complaints() as complaints:
+            jpeg = jpeglib.read_dct(str(path))
+            jpeg.load()
+    if complaints:
+        raise ValueError(f"the JPEG file is damaged: {complaints[0]}")
+    return jpeg
+
+
+def written(jpeg: jpeglib.DCTJPEG) -> bytes:
+    """A file with these coefficients.
+
+    Examples
+    --------
+    >>> file = written(read(compressed(np.zeros((8, 8), np.uint8), 75)))
+    >>> written(read(file)) == file
+    True
+    """
+    jpeg.markers, jpeg.progressive_mode = [], False
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "out.jpg")
+        jpeg.write_dct(str(path))
+        return path.read_bytes()
+
+
+@contextmanager
+def _complaints() -> Iterator[list[str]]:
+    """What libjpeg prints: it tells of damaged data nowhere else."""
+    found: list[str] = []
+    with tempfile.TemporaryFile() as file:
+        stderr = os.dup(2)
+        try:
+            os.dup2(file.fileno(), 2)
+            yield found
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            file.seek(0)
+            found += file.read().decode(errors="replace").splitlines()
