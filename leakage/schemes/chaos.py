@@ -100,7 +100,9 @@ class PermuteDiffuse(Scheme):
     name: ClassVar[str] = "permute-diffuse"
     family: ClassVar[str] = "chaos (weak)"
     reference: ClassVar[str] = "architecture of Fridrich, 1998"
-    clear: ClassVar[str] = "nothing in one image; differences between images under one keystream"
+    clear: ClassVar[str] = (
+        "what a non-uniform keystream lets through; differences under one keystream"
+    )
     r: float = 4.0
 
     def __post_init__(self):
