@@ -154,8 +154,26 @@ def check_images(images: np.ndarray, what: str = "images") -> np.ndarray:
     return images
 
 
-def _read(path: Path, mode: str) -> np.ndarray:
-    """One file as uint8 (H, W) or (H, W, 3); ValueErrors give the reason, not the name."""
+def read_image(path: Path, mode: str) -> np.ndarray:
+    """One file as uint8 (H, W) or (H, W, 3).
+
+    Parameters
+    ----------
+    path : Path
+        One of `SUFFIXES`.
+    mode : {"gray", "rgb"}
+        What it is converted to.
+
+    Raises
+    ------
+    ValueError
+        Gives the reason, not the name: "cannot be read", "has transparent pixels".
+
+    Examples
+    --------
+    >>> read_image(PHOTOGRAPHS[0].file(), "rgb").shape[2]
+    3
+    """
     try:
         with Image.open(path) as picture:
             if getattr(picture, "n_frames", 1) > 1:
@@ -210,7 +228,7 @@ def _from_files(
         try:
             if path.suffix.lower() not in SUFFIXES:
                 raise ValueError(f"is not one of {', '.join(SUFFIXES)}")
-            image = _read(path, mode)
+            image = read_image(path, mode)
             pieces.append(image[None] if size is None else _patches(image, size))
         except ValueError as error:
             problems.append(f"{name} {error}")

@@ -1,5 +1,7 @@
 """The only randomness that a scheme may use: AES in counter mode, keyed by HKDF sub-keys."""
 
+from functools import lru_cache
+
 import numpy as np
 from Crypto.Cipher import AES
 from Crypto.Hash import SHA256
@@ -9,6 +11,7 @@ KEY_BYTES = 16
 #: An image's index fills one half of the 16-byte counter block, the block counter the other:
 #: images of up to 2**64 blocks never share a counter block.
 MAX_INDEX = 2**64 - 1
+_ZEROS = bytes(1 << 20)  # made once: an image's worth of zeros costs as much as masking it
 
 
 def check_key(key: bytes) -> bytes:
@@ -52,6 +55,8 @@ def aes_ctr(key: bytes, counter_block: bytes, length: int) -> bytes:
     'ec8cdf7398607cb0f2d21675ea9ea1e4'
     """
     cipher = AES.new(key, AES.MODE_CTR, nonce=b"", initial_value=counter_block)
+    if length <= len(_ZEROS):
+        return cipher.encrypt(memoryview(_ZEROS)[:length])
     return cipher.encrypt(bytes(length))
 
 
@@ -63,7 +68,12 @@ def subkey(key: bytes, label: str) -> bytes:
     >>> subkey(bytes(16), "bitplane") != subkey(bytes(16), "permutation")
     True
     """
-    return HKDF(check_key(key), KEY_BYTES, b"leakage", SHA256, context=label.encode())
+    return _derived(check_key(key), label)
+
+
+@lru_cache(maxsize=64)  # a set of images asks for the same sub-key again and again
+def _derived(key: bytes, label: str) -> bytes:
+    return HKDF(key, KEY_BYTES, b"leakage", SHA256, context=label.encode())
 
 
 def keystream(key: bytes, label: str, index: int, length: int) -> np.ndarray:
@@ -130,8 +140,11 @@ def permutations(key: bytes, label: str, index: int, count: int, n: int) -> np.n
         # the last of a longer and longer keystream
         chosen = words(key, label, index, drawn)[drawn - count * n :].reshape(count, n)
         if n <= 256:  # the place in the low byte: sorting is faster than ranking
-            ranked = np.sort(chosen & ~np.uint64(255) | np.arange(n, dtype=np.uint64), axis=1)
-            order, ranked = (ranked & np.uint64(255)).astype(np.intp), ranked >> np.uint64(8)
+            ranked = chosen & ~np.uint64(255)
+            ranked |= np.arange(n, dtype=np.uint64)
+            ranked.sort(axis=1)
+            order = ranked.astype(np.uint8).astype(np.intp)
+            ranked >>= np.uint64(8)
         else:  # a radix sort on 16 bits a pass: three times as fast for long rows
             digits = chosen.astype("<u8").view("<u2").reshape(count, n, 4)
             order = np.lexsort(np.moveaxis(digits, -1, 0), axis=-1)

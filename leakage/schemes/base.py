@@ -1,6 +1,7 @@
 """What every scheme offers."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -58,7 +59,7 @@ class Scheme(ABC):
         """
         check_key(key)
         indices = self._indices(images, first_index, keying)
-        return np.stack([self._encrypt(x, key, i) for x, i in zip(images, indices, strict=True)])
+        return _each(self._encrypt, images, key, indices)
 
     def decrypt(
         self, images: np.ndarray, key: bytes, *, first_index: int = 0, keying: Keying = "fresh"
@@ -66,7 +67,7 @@ class Scheme(ABC):
         """The exact inverse of `encrypt` with the same key, `first_index` and `keying`."""
         check_key(key)
         indices = self._indices(images, first_index, keying)
-        return np.stack([self._decrypt(x, key, i) for x, i in zip(images, indices, strict=True)])
+        return _each(self._decrypt, images, key, indices)
 
     @staticmethod
     def _indices(images: np.ndarray, first_index: int, keying: Keying) -> list[int]:
@@ -80,3 +81,15 @@ class Scheme(ABC):
 
     @abstractmethod
     def _decrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray: ...
+
+
+def _each(
+    change: Callable[[np.ndarray, bytes, int], np.ndarray],
+    images: np.ndarray,
+    key: bytes,
+    indices: list[int],
+) -> np.ndarray:
+    out = np.empty_like(images)
+    for i, index in enumerate(indices):
+        out[i] = change(images[i], key, index)
+    return out

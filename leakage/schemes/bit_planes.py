@@ -103,8 +103,10 @@ class BitPlane(Scheme):
 
     def _encrypt(self, image, key, index):
         if not self.packed:
-            stream = keystream(key, self.name, index, image.size).reshape(image.shape)
-            return image ^ (stream & np.uint8(self.mask))
+            masked = keystream(key, self.name, index, image.size) & np.uint8(self.mask)
+            masked = masked.reshape(image.shape)
+            masked ^= image
+            return masked
         positions = [plane for plane in range(7, -1, -1) if self.mask >> plane & 1]
         stream = fair_bits(key, self.name, index, image.size * len(positions))
         stream = stream.reshape(*image.shape, len(positions))

@@ -1,0 +1,92 @@
+"""The shell's face of the package: ``python -m leakage audit PLAIN CIPHER -o REPORT``."""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+CODES = "exit code: 0 no leak detected, 1 leak detected, 2 bad input, 3 undecided"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; returns its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m leakage", epilog=CODES)
+    commands = parser.add_subparsers(required=True)
+    audit = commands.add_parser(
+        "audit", help="what do these ciphertexts give away of these images?", epilog=CODES
+    )
+    audit.add_argument("plain", help="folder of images (PNG, PGM, TIFF, BMP, JPEG)")
+    audit.add_argument("cipher", nargs="?", help="folder of their ciphertexts, of the same names")
+    audit.add_argument("-o", "--output", required=True, help="folder for the report")
+    audit.add_argument(
+        "--scheme", help="instead of ciphertexts: module:Class, or a program that is called with "
+        "the names of a PNG file to read and one to write",
+    )  # fmt: skip
+    audit.add_argument("--mode", choices=("gray", "rgb"), default="gray")
+    audit.add_argument("--keying", choices=("fresh", "fixed"), default="fresh",
+                       help="how nonces were used (default: fresh for every image)")  # fmt: skip
+    audit.add_argument("--profile", choices=("quick", "full"), default="quick")
+    audit.add_argument("--seed", type=int, default=0)
+    audit.set_defaults(run=_audit)
+    options = parser.parse_args(arguments)
+    try:
+        return options.run(options)
+    except (ValueError, TypeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _audit(options: argparse.Namespace) -> int:
+    from leakage.audit import audit
+    from leakage.audit.pairs import from_folders
+
+    if (options.cipher is None) == (options.scheme is None):
+        raise ValueError("give a folder of ciphertexts, or --scheme, and not both")
+    if Path(options.output).is_file():
+        raise ValueError(f"{options.output} is a file; name a folder for the report")
+    common = {"key_regime": options.keying, "profile": options.profile, "seed": options.seed}
+    if options.cipher is not None:
+        found = audit(from_folders(options.plain, options.cipher, options.mode), **common)
+    elif Path(options.scheme).is_file():
+        with tempfile.TemporaryDirectory() as folder:
+            pairs = _through_program(options.scheme, options.plain, folder, options.mode)
+            found = audit(pairs, **common)
+    else:
+        from leakage.images import load_images
+
+        images = load_images(options.plain, size=None, mode=options.mode).images
+        found = audit(scheme=options.scheme, images=images, **common)
+    paths = found.save(options.output)
+    print(found.verdict)
+    print(f"report: {paths['report.html']}")
+    return {False: 0, True: 1, None: 3}[found.leaks]
+
+
+def _through_program(program: str, plain: str, folder: str, mode: str):
+    """Pairs of the images and of what a program makes of them, one call an image."""
+    from PIL import Image
+
+    from leakage.audit.pairs import from_folders
+    from leakage.images import load_images
+
+    images = load_images(plain, size=None, mode=mode)
+    sides = Path(folder, "plain"), Path(folder, "cipher")
+    for side in sides:
+        side.mkdir()
+    for i, image in enumerate(images.images):
+        names = [side / f"{i:06}.png" for side in sides]
+        Image.fromarray(image).save(names[0])
+        call = subprocess.run(
+            [str(Path(program).resolve()), *map(str, names)], capture_output=True, check=False
+        )
+        if call.returncode or not names[1].is_file():
+            raise ValueError(
+                f"{program} failed on image {i} with exit code {call.returncode}: "
+                f"{call.stderr.decode(errors='replace')[-300:]}"
+            )
+    return from_folders(*sides, mode)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""What an audit found: plain data, fit for a report, a table or a file."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from leakage.estimate import Estimate
+
+Level = Literal["structure", "pixel", "patch", "embedding", "identification"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One question that an audit asked of the pairs, and its answer.
+
+    Attributes
+    ----------
+    level : {"structure", "pixel", "patch", "embedding", "identification"}
+        What looked: an exact check of structure, or one of the four views.
+    name : str
+        Short and unique in an audit, for instance ``"histogram"`` or ``"keystream reused"``.
+    leaks : bool or None
+        True or False where the question was answered, None where these pairs could not answer it.
+    meaning : str
+        One sentence: what this tells about the scheme.
+    how : str
+        One sentence: how to see it for oneself.
+    p_value : float or None
+        Corrected for all tests of the audit (Holm, 1979). None for checks that are no tests.
+    estimate : Estimate or None
+        Of the information in bits, where the level gives one.
+    unit : str
+        What the estimate counts: ``"sample"``, ``"patch"`` or ``"image"``.
+    """
+
+    level: Level
+    name: str
+    leaks: bool | None
+    meaning: str
+    how: str
+    p_value: float | None = None
+    estimate: Estimate | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The answer of `leakage.audit`.
+
+    Attributes
+    ----------
+    leaks : bool or None
+        True: a leak was found. False: none was, and the audit had the power to find one. None: too
+        few pairs to say.
+    verdict : str
+        One sentence.
+    findings : tuple of Finding
+        The gravest first.
+    certified_bits : float
+        Lower bound of the leakage in bits an image, at 95 % confidence; 0 if none.
+    detectable_bits : float or None
+        What this audit would have detected with high probability, in bits an image; None where it
+        cannot be said.
+    exact : Estimate or None
+        Closed form of the scheme, in bits a sample, where it is known.
+    metrics : DataFrame
+        Classical metrics of the same pairs, see `leakage.metrics.table`.
+    settings : dict
+        How the audit was made: pairs, groups, size of images, keying, profile, seed, versions.
+        Never a key.
+    pictures : dict of str to ndarray of uint8
+        Some plain images and their ciphertexts, and what attacks made of them.
+    """
+
+    leaks: bool | None
+    verdict: str
+    findings: tuple[Finding, ...]
+    certified_bits: float
+    detectable_bits: float | None
+    exact: Estimate | None
+    metrics: pd.DataFrame
+    settings: dict[str, object]
+    pictures: dict[str, np.ndarray] = field(default_factory=dict, repr=False)

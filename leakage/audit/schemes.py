@@ -1,0 +1,70 @@
+"""What an audit can ask of a scheme, beyond its pairs."""
+
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+
+from leakage.audit.findings import Finding
+from leakage.estimate import Estimate
+from leakage.exact import exact_leakage
+from leakage.schemes import Scheme
+
+
+def scheme_key(seed: int) -> bytes:
+    """A key for an audit, never reported."""
+    return np.random.default_rng([seed, 1]).bytes(16)
+
+
+def scheme_from(scheme: object) -> object:
+    """A scheme object as it is, or one made from ``"module:Class"``.
+
+    Examples
+    --------
+    >>> scheme_from("leakage.schemes.controls:Identity")
+    Identity()
+    """
+    if isinstance(scheme, str):
+        module, _, name = scheme.partition(":")
+        if not name:
+            raise ValueError(f"a scheme is named as 'module:Class', not {scheme!r}")
+        sys.path.insert(0, str(Path.cwd()))
+        try:
+            scheme = getattr(import_module(module), name)()
+        except (ImportError, AttributeError) as error:
+            raise ValueError(f"cannot find the scheme: {error}") from None
+        finally:
+            sys.path.pop(0)
+    if not callable(getattr(scheme, "encrypt", None)):
+        raise TypeError(f"a scheme has a method encrypt(images, key, ...), {scheme!r} has none")
+    return scheme
+
+
+def scheme_findings(
+    scheme: Scheme, images: np.ndarray, key: bytes, keying: str
+) -> tuple[list[Finding], Estimate | None]:
+    """Whether the output depends on the key, whether it decrypts, and the closed form if known."""
+    some = images[:4]
+    other = bytes([key[0] ^ 1]) + key[1:]
+    one, two = (scheme.encrypt(some, k, keying=keying) for k in (key, other))
+    same = np.array_equal(one, two)
+    found = [Finding(
+        "structure", "independent of the key", same,
+        "Two keys give the same ciphertexts: there is no secret." if same
+        else "Another key gives another ciphertext.",
+        "Encrypt one image under two keys.",
+    )]  # fmt: skip
+    if getattr(scheme, "lossless", True) and hasattr(scheme, "decrypt"):
+        right = np.array_equal(scheme.decrypt(one, key, keying=keying), some)
+        found.append(Finding(
+            "structure", "decryption", False if right else None,
+            "Decryption gives the images back." if right
+            else "Decryption does not give the images back: this is no encryption.",
+            "Decrypt a ciphertext.",
+        ))  # fmt: skip
+    try:
+        exact = exact_leakage(scheme, images)
+    except ValueError:  # no closed form is known
+        exact = None
+    return found, exact
