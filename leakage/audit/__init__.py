@@ -89,7 +89,7 @@ def audit(
     (True, 'structure')
     """
     from leakage.audit.pairs import Pairs, from_arrays
-    from leakage.audit.schemes import scheme_findings, scheme_from, scheme_key
+    from leakage.audit.schemes import encrypted, scheme_findings, scheme_from, scheme_key
 
     if profile not in _PROFILES:
         raise ValueError(f"profile must be 'quick' or 'full', not {profile!r}")
@@ -101,7 +101,7 @@ def audit(
     extra: list[Finding] = []
     if scheme is not None:
         known, key = scheme_from(scheme), scheme_key(seed)
-        cipher = known.encrypt(images, key, keying=key_regime)
+        cipher = encrypted(known, images, key, key_regime)
         plain = images
         extra, exact = scheme_findings(known, images, key, key_regime)
     pairs = plain if isinstance(plain, Pairs) else from_arrays(plain, cipher)

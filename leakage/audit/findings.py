@@ -83,3 +83,23 @@ class Audit:
     metrics: pd.DataFrame
     settings: dict[str, object]
     pictures: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+
+    def table(self) -> pd.DataFrame:
+        """The findings, one a row, without their explanations."""
+        rows = [
+            {
+                "finding": f.name,
+                "leaks": {True: "yes", False: "no", None: "open"}[f.leaks],
+                "p": "" if f.p_value is None else f"{f.p_value:.2g}",
+                "bits": "" if f.estimate is None else _interval(f.estimate),
+                "unit": f.unit,
+            }
+            for f in self.findings
+        ]
+        return pd.DataFrame(rows, index=pd.Index([f.level for f in self.findings], name="level"))
+
+
+def _interval(estimate: Estimate) -> str:
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.bits:.3f}"
+    return f"{estimate.bits:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"

@@ -41,13 +41,25 @@ def scheme_from(scheme: object) -> object:
     return scheme
 
 
+def encrypted(scheme: object, images: np.ndarray, key: bytes, keying: str) -> np.ndarray:
+    """What a scheme makes of the images; one of ours or one that takes no more than these two."""
+    cipher = scheme.encrypt(images, key, **_keying(keying))
+    if not isinstance(cipher, np.ndarray) or cipher.dtype != np.uint8:
+        raise TypeError("encrypt must return a numpy array of uint8, of the shape of the images")
+    return cipher
+
+
+def _keying(keying: str) -> dict[str, str]:
+    return {} if keying == "fresh" else {"keying": keying}
+
+
 def scheme_findings(
     scheme: Scheme, images: np.ndarray, key: bytes, keying: str
 ) -> tuple[list[Finding], Estimate | None]:
     """Whether the output depends on the key, whether it decrypts, and the closed form if known."""
     some = images[:4]
     other = bytes([key[0] ^ 1]) + key[1:]
-    one, two = (scheme.encrypt(some, k, keying=keying) for k in (key, other))
+    one, two = (encrypted(scheme, some, k, keying) for k in (key, other))
     same = np.array_equal(one, two)
     found = [Finding(
         "structure", "independent of the key", same,
@@ -56,7 +68,7 @@ def scheme_findings(
         "Encrypt one image under two keys.",
     )]  # fmt: skip
     if getattr(scheme, "lossless", True) and hasattr(scheme, "decrypt"):
-        right = np.array_equal(scheme.decrypt(one, key, keying=keying), some)
+        right = np.array_equal(scheme.decrypt(one, key, **_keying(keying)), some)
         found.append(Finding(
             "structure", "decryption", False if right else None,
             "Decryption gives the images back." if right
