@@ -30,13 +30,16 @@ _WHERE = {
     "ksg": "leakage.classical",
     "spiked_cca": "leakage.classical",
     "canonical_test": "leakage.classical",
+    "Audit": "leakage.audit",
+    "audit": "leakage.audit",
     "estimate_mi": "leakage.mine",
     "certified_mi": "leakage.certified",
     "mine": "leakage.mine",
 }
 
-# `leakage.mine` is both a module and the function in it: this import makes the name mean the
-# function. The module is light, torch is loaded when the function is called.
+# `leakage.mine` and `leakage.audit` are both modules and functions in them: these imports make the
+# names mean the functions. The modules are light, torch is loaded when a function is called.
+from leakage.audit import audit  # noqa: E402, F401
 from leakage.mine import mine  # noqa: E402, F401
 
 __all__ = ["__version__", *_WHERE]

@@ -39,19 +39,19 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _audit(options: argparse.Namespace) -> int:
     from leakage.audit import audit
-    from leakage.audit.pairs import from_folders
 
     if (options.cipher is None) == (options.scheme is None):
         raise ValueError("give a folder of ciphertexts, or --scheme, and not both")
     if Path(options.output).is_file():
         raise ValueError(f"{options.output} is a file; name a folder for the report")
-    common = {"key_regime": options.keying, "profile": options.profile, "seed": options.seed}
+    common = {"key_regime": options.keying, "profile": options.profile, "seed": options.seed,
+              "mode": options.mode}  # fmt: skip
     if options.cipher is not None:
-        found = audit(from_folders(options.plain, options.cipher, options.mode), **common)
+        found = audit(options.plain, options.cipher, **common)
     elif Path(options.scheme).is_file():
         with tempfile.TemporaryDirectory() as folder:
-            pairs = _through_program(options.scheme, options.plain, folder, options.mode)
-            found = audit(pairs, **common)
+            sides = _through_program(options.scheme, options.plain, folder, options.mode)
+            found = audit(*sides, **common)
     else:
         from leakage.images import load_images
 
@@ -63,11 +63,10 @@ def _audit(options: argparse.Namespace) -> int:
     return {False: 0, True: 1, None: 3}[found.leaks]
 
 
-def _through_program(program: str, plain: str, folder: str, mode: str):
-    """Pairs of the images and of what a program makes of them, one call an image."""
+def _through_program(program: str, plain: str, folder: str, mode: str) -> tuple[Path, Path]:
+    """Folders of the images and of what a program makes of them, one call an image."""
     from PIL import Image
 
-    from leakage.audit.pairs import from_folders
     from leakage.images import load_images
 
     images = load_images(plain, size=None, mode=mode)
@@ -85,7 +84,7 @@ def _through_program(program: str, plain: str, folder: str, mode: str):
                 f"{program} failed on image {i} with exit code {call.returncode}: "
                 f"{call.stderr.decode(errors='replace')[-300:]}"
             )
-    return from_folders(*sides, mode)
+    return sides
 
 
 if __name__ == "__main__":

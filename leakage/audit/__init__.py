@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -24,8 +25,8 @@ _PROFILES = {
 
 
 def audit(
-    plain: np.ndarray | None = None,
-    cipher: np.ndarray | None = None,
+    plain: np.ndarray | str | Path | None = None,
+    cipher: np.ndarray | str | Path | None = None,
     *,
     scheme: object = None,
     images: np.ndarray | None = None,
@@ -33,6 +34,7 @@ def audit(
     key_regime: Literal["fresh", "fixed"] = "fresh",
     seed: int = 0,
     profile: Literal["quick", "full"] = "quick",
+    mode: Literal["gray", "rgb"] = "gray",
     progress: bool = True,
 ) -> Audit:
     """Ask what ciphertexts give away of their images, and how sure one can be.
@@ -49,8 +51,9 @@ def audit(
     Parameters
     ----------
     plain, cipher : ndarray of uint8, shape (N, H, W) or (N, H, W, 3)
-        Images and their ciphertexts, at least 32 pixels high and wide. Pairs that are read one at
-        a time go to `plain` alone: ``audit(leakage.audit.pairs.from_folders("plain", "cipher"))``.
+        Images and their ciphertexts, at least 32 pixels high and wide. Or the names of two
+        folders with files of the same names (PNG, PGM, TIFF, BMP, JPEG), which are read one pair
+        at a time, however many there are.
     scheme : Scheme or str
         Instead of pairs: one of `leakage.get_scheme`, or ``"module:Class"`` of one's own.
     images : ndarray of uint8
@@ -64,6 +67,8 @@ def audit(
         Of everything random; with `scheme`, of the keys too, which are not reported.
     profile : {"quick", "full"}
         ``"full"`` looks at four times as many samples and takes more permutations.
+    mode : {"gray", "rgb"}
+        How files are read.
     progress : bool
         Show a progress bar.
 
@@ -88,14 +93,15 @@ def audit(
     >>> found.leaks, found.findings[0].level
     (True, 'structure')
     """
-    from leakage.audit.pairs import Pairs, from_arrays
+    from leakage.audit.pairs import from_arrays, from_folders
     from leakage.audit.schemes import encrypted, scheme_findings, scheme_from, scheme_key
 
     if profile not in _PROFILES:
         raise ValueError(f"profile must be 'quick' or 'full', not {profile!r}")
     if key_regime not in ("fresh", "fixed"):
         raise ValueError(f"key_regime must be 'fresh' or 'fixed', not {key_regime!r}")
-    if (scheme is None) == (plain is None) or (scheme is None) != (images is None):
+    pair = plain is not None and cipher is not None
+    if (scheme is None) != pair or (scheme is None) != (images is None):
         raise TypeError("give plain and cipher, or scheme=... and images=..., and not both")
     known, exact, key = None, None, None
     extra: list[Finding] = []
@@ -104,7 +110,10 @@ def audit(
         cipher = encrypted(known, images, key, key_regime)
         plain = images
         extra, exact = scheme_findings(known, images, key, key_regime)
-    pairs = plain if isinstance(plain, Pairs) else from_arrays(plain, cipher)
+    if isinstance(plain, str | Path) and isinstance(cipher, str | Path):
+        pairs = from_folders(plain, cipher, mode)
+    else:
+        pairs = from_arrays(plain, cipher)
     groups = np.arange(len(pairs)) if groups is None else np.asarray(groups)
     if groups.shape != (len(pairs),):
         raise ValueError(f"groups has shape {groups.shape}, there are {len(pairs)} pairs")

@@ -1,6 +1,7 @@
 """What an audit found: plain data, fit for a report, a table or a file."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -97,6 +98,24 @@ class Audit:
             for f in self.findings
         ]
         return pd.DataFrame(rows, index=pd.Index([f.level for f in self.findings], name="level"))
+
+    def to_dict(self) -> dict[str, object]:
+        """Everything, ready for JSON; its schema is published beside `leakage.audit.report`."""
+        from leakage.audit.report import to_dict
+
+        return to_dict(self)
+
+    def to_latex(self) -> str:
+        """The findings as a LaTeX table."""
+        from leakage.audit.report import to_latex
+
+        return to_latex(self)
+
+    def save(self, folder: str | Path) -> dict[str, Path]:
+        """Write a self-contained page, JSON, a LaTeX table and figures into a folder."""
+        from leakage.audit.report import save
+
+        return save(self, folder)
 
 
 def _interval(estimate: Estimate) -> str:
