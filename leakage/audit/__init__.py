@@ -149,7 +149,6 @@ def _audit(pairs, groups, extra, exact, scheme, key, key_regime, seed, profile, 
         "embeddings": lambda: _whole_images(levels.embedding_findings, sample, seed),
         "identification": lambda: levels.identification_findings(sample, seed),
         "certified": lambda: _enough(sample, levels.certified_bits, sample, seed) or 0.0,
-        "detectable": lambda: _enough(sample, levels.detectable_bits, sample, ALPHA / 30, seed),
         "metrics": lambda: _metrics(first, scheme, key, seed),
     }
     results = {
@@ -160,6 +159,10 @@ def _audit(pairs, groups, extra, exact, scheme, key, key_regime, seed, profile, 
         findings += results[name]
     findings = _ranked(_corrected(findings))
     leaks = _leaks(findings, len(np.unique(groups)))
+    detectable = None
+    if not leaks:  # what is not there: how large could it be?
+        level = ALPHA / len(LEVELS) / len(sample.plain)
+        detectable = _enough(sample, levels.detectable_bits, sample, level, seed)
     settings = {
         "pairs": len(pairs), "independent images": len(np.unique(groups)),
         "size": " to ".join(dict.fromkeys(
@@ -170,8 +173,8 @@ def _audit(pairs, groups, extra, exact, scheme, key, key_regime, seed, profile, 
         "leakage": __version__, "numpy": np.__version__,
     }  # fmt: skip
     return Audit(
-        leaks, _verdict(leaks, findings, results["certified"], results["detectable"], len(pairs)),
-        tuple(findings), results["certified"], results["detectable"], exact, results["metrics"],
+        leaks, _verdict(leaks, findings, results["certified"], detectable, len(pairs)),
+        tuple(findings), results["certified"], detectable, exact, results["metrics"],
         settings, {"plain": np.stack([p for p, _ in first]),
                    "cipher": np.stack([c for _, c in first])},
     )  # fmt: skip
@@ -217,7 +220,7 @@ def _ranked(findings: list[Finding]) -> list[Finding]:
 
     def place(finding: Finding) -> tuple:
         order = {True: 0, None: 1, False: 2}[finding.leaks]
-        p = finding.p_value if finding.p_value is not None else 0.0
+        p = finding.p_value if finding.p_value is not None else -1.0  # no chance is involved
         return order, LEVELS.index(finding.level), p
 
     return sorted(findings, key=place)

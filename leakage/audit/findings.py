@@ -62,8 +62,8 @@ class Audit:
     certified_bits : float
         Lower bound of the leakage in bits an image, at 95 % confidence; 0 if none.
     detectable_bits : float or None
-        What this audit would have detected with high probability, in bits an image; None where it
-        cannot be said.
+        What this audit would have detected in eight of ten cases, in bits an image; None where a
+        leak was found, or where it cannot be said.
     exact : Estimate or None
         Closed form of the scheme, in bits a sample, where it is known.
     metrics : DataFrame
@@ -91,7 +91,7 @@ class Audit:
             {
                 "finding": f.name,
                 "leaks": {True: "yes", False: "no", None: "open"}[f.leaks],
-                "p": "" if f.p_value is None else f"{f.p_value:.2g}",
+                "p": "" if f.p_value is None else f"{max(f.p_value, 1e-300):.2g}",
                 "bits": "" if f.estimate is None else _interval(f.estimate),
                 "unit": f.unit,
             }

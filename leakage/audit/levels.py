@@ -5,13 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import poisson
 
+from leakage.attacks import reidentify
 from leakage.audit.findings import Finding
 from leakage.certified import certified_mi
 from leakage.classical import canonical_test
-from leakage.critics import linear_critic, one_thread, whitened
 from leakage.embeddings import embed_layers, patch_statistics
 from leakage.empirical import pixel_mi
-from leakage.evidence import split_by_group
 from leakage.exact import entropy
 from leakage.mine import estimate_mi
 
@@ -246,23 +245,17 @@ def identification_findings(sample: Sample, seed: int) -> list[Finding]:
         np.concatenate([_standardised(side[r]) for r in sample.plain], axis=1)
         for side in (sample.plain, sample.cipher)
     )
-    fold = split_by_group(groups, folds, np.random.default_rng(seed))
-    hits = top = total = 0
-    for test in range(folds):
-        fit, rows = np.flatnonzero(fold != test), np.flatnonzero(fold == test)
-        with one_thread():
-            a, b = (whitened(v, fit, COMPONENTS, seed) for v in (x, y))
-            scores = linear_critic(a, b, fit).scores(rows)
-        better = (scores > scores.diagonal()[:, None]).sum(1)
-        hits += int((better == 0).sum())
-        top += int((better < 5).sum())
-        total += len(rows)
+    best, top = (
+        reidentify(x, y, groups=groups, folds=folds, first=first, seed=seed) for first in (1, 5)
+    )
+    hits = round(best.rate * best.n)
     # a random order of n images has about a Poisson number of right ones, with mean 1
     p = float(poisson.sf(hits - 1, folds))
     return [Finding(
         "identification", "plaintext among others", None,
-        f"Among {total // folds} images the right one comes first for {hits} of {total} "
-        f"ciphertexts (by guessing, {folds}), and among the first five for {top}.",
+        f"Among {best.n // folds} images the right one comes first for {hits} of {best.n} "
+        f"ciphertexts (by guessing, {folds}), and among the first five for "
+        f"{round(top.rate * top.n)}.",
         "Rank the images by the learnt critic.", p, None, "image",
     )]  # fmt: skip
 

@@ -172,7 +172,8 @@ def to_html(audit: Audit) -> str:
     state = {True: "yes", False: "no", None: "open"}[audit.leaks]
     numbers = {
         "Certified at 95 %": f"{audit.certified_bits:.3f} bit an image",
-        "Would have been detected": "not known" if audit.detectable_bits is None
+        "Would have been detected": "a leak was detected" if audit.leaks
+        else "not known" if audit.detectable_bits is None
         else f"{audit.detectable_bits:.2g} bit an image",
         "Closed form of the scheme": "not known" if audit.exact is None
         else f"{audit.exact.bits:.4f} bit ({audit.exact.method})",
@@ -249,7 +250,7 @@ def _metrics(metrics: pd.DataFrame) -> str:
 
 
 def _number(value: float) -> str:
-    return "" if not math.isfinite(value) else f"{value:.4g}"
+    return "" if not math.isfinite(value) else f"{0 if abs(value) < 1e-12 else value:.4g}"
 
 
 def _figure(data: bytes, alt: str, caption: str, pixels: bool = False) -> str:
