@@ -100,6 +100,33 @@ def curves(
     return figure
 
 
+def scatter_with_bound(
+    x: Sequence[float],
+    y: Sequence[float],
+    interval: tuple[Sequence[float], Sequence[float]],
+    labels: Sequence[str],
+    grid: Sequence[float],
+    bound: Sequence[float],
+    *,
+    xlabel: str,
+    ylabel: str,
+) -> Figure:
+    """Labelled points with vertical intervals, under a curve that bounds them."""
+    with _style():
+        figure, axis = plt.subplots(figsize=(6.6, 4.4), layout="constrained")
+        axis.plot(grid, bound, color="black", lw=1.5, label="bound")
+        low, high = (np.abs(np.subtract(end, y)) for end in interval)
+        for i, label in enumerate(labels):
+            axis.errorbar(
+                x[i], y[i], yerr=[[low[i]], [high[i]]], capsize=3, ms=6, label=label,
+                color=COLOURS[i % 6], marker=MARKERS[i % 6], mfc="white" if i >= 6 else None,
+                linestyle="none",
+            )  # fmt: skip
+        axis.set(xlabel=xlabel, ylabel=ylabel)
+        axis.legend(fontsize=8)
+    return figure
+
+
 def heatmap(
     values: np.ndarray, rows: Sequence[str], columns: Sequence[str], *,
     xlabel: str, ylabel: str, label: str, limit: float,

@@ -2,6 +2,8 @@ import base64
 import io
 import os
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -103,8 +105,7 @@ def test_what_stays_clear(picture, key):
     }
     for i, plane in enumerate(plain):
         signs, amplitudes, means, both, public = (
-            found[name][i]
-            for name in ("jpeg-ac-sign", "jpeg-ac", "jpeg-dc", "jpeg-dc-ac", "p3")
+            found[name][i] for name in ("jpeg-ac-sign", "jpeg-ac", "jpeg-dc", "jpeg-dc-ac", "p3")
         )
         assert np.array_equal(np.abs(ac(signs)), np.abs(ac(plane)))
         assert np.array_equal(ac(means), ac(plane))
@@ -207,6 +208,9 @@ def test_refusals_of_files(picture, key, capfd):
         data[:-2] + bytes(50) + data[-2:]: "extraneous bytes",
         coded(picture, keep_rgb=True): "R, G and B",
         cmyk.getvalue(): "mode CMYK",
+        data.replace(b"\xff\xc0", b"\xff\xc9", 1): "coding is not supported",  # arithmetic
+        # legal Huffman codes of a coefficient of 1024, which 8-bit samples never have
+        oversized(): "larger than any",
     }.items():
         with pytest.raises(ValueError, match=says):
             encrypt_jpeg(file, key, scheme)
@@ -214,6 +218,38 @@ def test_refusals_of_files(picture, key, capfd):
         encrypt_jpeg(picture, key, scheme)
     os.write(2, b"still there")  # stderr is given back
     assert capfd.readouterr().err == "still there"
+
+
+def oversized() -> bytes:
+    """A gray block with a DC of 0 and one AC of 1024: codes 0, 00 and 01, and 11 amplitude bits."""
+    scan = int("0011000000000000", 2)
+    return bytes.fromhex(
+        f"ffd8 ffdb0043 00{'01' * 64} ffc0000b 08 0008 0008 01 01 11 00"
+        f"ffc40014 00 01{'00' * 15} 00 ffc40015 10 0002{'00' * 14} 00 0b"
+        f"ffda0008 01 01 00 00 3f 00 {scan:04x} ffd9"
+    )
+
+
+def test_threads_share_stderr(picture, key, capfd):
+    """What other threads print is no damage, and stderr is given back to all."""
+    data, scheme, done = coded(picture), leakage.get_scheme("jpeg-ac"), threading.Event()
+
+    def talk():
+        while not done.is_set():
+            os.write(2, b"50 %\n")
+            done.wait(0.001)
+
+    talker = threading.Thread(target=talk)
+    talker.start()
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            files = list(pool.map(lambda _: encrypt_jpeg(data, key, scheme).data, range(40)))
+    finally:
+        done.set()
+        talker.join()
+    assert len(set(files)) == 1
+    os.write(2, b"still there")
+    assert set(capfd.readouterr().err.splitlines()) == {"50 %", "still there"}
 
 
 def test_refusals_of_requests(picture, key):

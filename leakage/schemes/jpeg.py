@@ -380,8 +380,8 @@ class P3(JpegScheme):
             secret[::64] = flat[::64]
             flat[large] = self.threshold
             flat[::64] = 0
-            secrets.append(secret)
-        packed = zlib.compress(np.concatenate(secrets).tobytes(), 9)
+            secrets.append(secret.reshape(-1, 64).T.ravel())  # by frequency: it packs better
+        packed = zlib.compress(np.concatenate(secrets).tobytes())
         return self._masked(packed, key, index)
 
     def restore(self, planes, legal, side, key, index):
@@ -396,7 +396,7 @@ class P3(JpegScheme):
         secret = np.frombuffer(packed, "<i2")
         for plane in planes:
             flat = plane.reshape(-1)
-            part, secret = secret[: flat.size], secret[flat.size :]
+            part, secret = secret[: flat.size].reshape(64, -1).T.ravel(), secret[flat.size :]
             flat[:] = np.where(part == 0, flat, part + np.sign(part) * self.threshold)
             flat[::64] = part[::64]
 

@@ -8,6 +8,7 @@ show the plain image.
 import io
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,10 @@ from pathlib import Path
 import jpeglib
 import numpy as np
 from PIL import Image
+
+_DAMAGE = ("Corrupt JPEG data", "Premature end", "Inconsistent progression", "Invalid SOS")
+_CAUTION = "Caution: quantization tables are too coarse"  # steps above 255: legal, not baseline
+_STDERR = threading.Lock()  # file descriptor 2 belongs to the whole process
 
 
 def compressed(image: np.ndarray, quality: int) -> bytes:
@@ -95,11 +100,30 @@ def read(data: bytes) -> jpeglib.DCTJPEG:
         path = Path(folder, "plain.jpg")
         path.write_bytes(data)
         with _complaints() as complaints:
-            jpeg = jpeglib.read_dct(str(path))
-            jpeg.load()
+            try:
+                jpeg = jpeglib.read_dct(str(path))
+                jpeg.load()
+            except OSError:
+                raise ValueError(
+                    "the JPEG file is damaged, or its coding is not supported; decode it and "
+                    "compress it again with Huffman coding"
+                ) from None
     if complaints:
         raise ValueError(f"the JPEG file is damaged: {complaints[0]}")
+    _check_range(planes_of(jpeg))
     return jpeg
+
+
+def _check_range(planes: list[np.ndarray]) -> None:
+    """Baseline coding ends at 1023, which 8-bit samples never exceed; libjpeg cannot write more."""
+    if any(plane.min() < -1024 or plane.max() > 1023 for plane in planes) or any(
+        np.count_nonzero(plane == -1024) > np.count_nonzero(plane[..., 0, 0] == -1024)
+        for plane in planes
+    ):
+        raise ValueError(
+            "a coefficient is larger than any of an image of 8-bit samples; decode the file and "
+            "compress it again"
+        )
 
 
 def written(jpeg: jpeglib.DCTJPEG) -> bytes:
@@ -114,15 +138,19 @@ def written(jpeg: jpeglib.DCTJPEG) -> bytes:
     jpeg.markers, jpeg.progressive_mode = [], False
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "out.jpg")
-        jpeg.write_dct(str(path))
+        with _complaints():
+            jpeg.write_dct(str(path))
         return path.read_bytes()
 
 
 @contextmanager
 def _complaints() -> Iterator[list[str]]:
-    """What libjpeg prints: it tells of damaged data nowhere else."""
+    """What libjpeg prints of damaged data: it tells of it nowhere else.
+
+    What other threads print meanwhile is printed afterwards, unless libjpeg fails.
+    """
     found: list[str] = []
-    with tempfile.TemporaryFile() as file:
+    with _STDERR, tempfile.TemporaryFile() as file:
         stderr = os.dup(2)
         try:
             os.dup2(file.fileno(), 2)
@@ -130,5 +158,10 @@ def _complaints() -> Iterator[list[str]]:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
-            file.seek(0)
-            found += file.read().decode(errors="replace").splitlines()
+        file.seek(0)
+        for line in file.read().splitlines(keepends=True):
+            text = line.decode(errors="replace").strip()
+            if text.startswith(_DAMAGE):
+                found.append(text)
+            elif not text.startswith(_CAUTION):
+                os.write(2, line)
