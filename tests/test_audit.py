@@ -169,6 +169,21 @@ def test_a_public_keystream_needs_the_scheme(images, key):
     assert result.findings[0].name == "independent of the key"
 
 
+class Careful:
+    """Adds a keystream, then changes what stayed the same."""
+
+    def encrypt(self, images, key):
+        stream = np.random.default_rng(list(key)).integers(0, 256, images.shape, np.uint8)
+        cipher = images + stream
+        return np.where(cipher == images, images ^ 1, cipher)
+
+
+def test_a_scheme_of_ones_own(images):
+    result = audit(scheme=Careful(), images=images[:20], progress=False)
+    assert result.leaks
+    assert "missing differences" in {f.name for f in result.findings if f.leaks}
+
+
 def test_bad_requests(images, noise):
     with pytest.raises(TypeError, match="not both"):
         audit(images, noise, scheme=leakage.get_scheme("skk"), images=images)

@@ -195,8 +195,11 @@ def _enough(sample, function: Callable, *arguments):
 
 def _metrics(first, scheme, key, seed):
     from leakage import metrics
+    from leakage.schemes import Scheme
 
     plain, cipher = (np.stack(side) for side in zip(*first, strict=True))
+    if not isinstance(scheme, Scheme):  # differences of ciphertexts need one of ours
+        scheme = key = None
     return metrics.table(plain, cipher, scheme=scheme, key=key, seed=seed)
 
 

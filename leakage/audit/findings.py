@@ -119,6 +119,8 @@ class Audit:
 
 
 def _interval(estimate: Estimate) -> str:
+    if "folds disagree" in estimate.flags:
+        return "unreliable: folds disagree"
     if estimate.low is None or estimate.high is None:
         return f"{estimate.bits:.3f}"
     return f"{estimate.bits:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"

@@ -124,7 +124,11 @@ def _latex(text: str) -> str:
 
 def forest(audit: Audit) -> Figure | None:
     """Estimates with their intervals, one line a finding; None where there are none."""
-    shown = [f for f in audit.findings if f.estimate is not None and f.estimate.low is not None]
+    shown = [
+        f for f in audit.findings
+        if f.estimate is not None and f.estimate.low is not None
+        and "folds disagree" not in f.estimate.flags
+    ]  # fmt: skip
     if not shown:
         return None
     figure = Figure(figsize=(7, 0.9 + 0.35 * len(shown)), layout="constrained")
