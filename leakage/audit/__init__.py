@@ -168,7 +168,7 @@ def _audit(pairs, groups, extra, exact, scheme, key, key_regime, seed, profile, 
         "size": " to ".join(dict.fromkeys(
             f"{s[1]}x{s[0]}" for s in (min(pairs.shapes), max(pairs.shapes)))),
         "channels": 3 if len(pairs.shapes[0]) == 3 else 1,
-        "keying": key_regime, "profile": profile, "seed": seed, "scheme": repr(scheme or ""),
+        "keying": key_regime, "profile": profile, "seed": seed, "scheme": _named(scheme),
         "family-wise level": ALPHA, "network": "EfficientNet-Lite0, ImageNet",
         "leakage": __version__, "numpy": np.__version__,
     }  # fmt: skip
@@ -178,6 +178,15 @@ def _audit(pairs, groups, extra, exact, scheme, key, key_regime, seed, profile, 
         settings, {"plain": np.stack([p for p, _ in first]),
                    "cipher": np.stack([c for _, c in first])},
     )  # fmt: skip
+
+
+def _named(scheme: object) -> str:
+    """One of ours with its parameters, another by its class: its repr might hold a key."""
+    from leakage.schemes import Scheme
+
+    if scheme is None:
+        return ""
+    return repr(scheme) if isinstance(scheme, Scheme) else type(scheme).__qualname__
 
 
 def _whole_images(function: Callable, sample, seed: int) -> list[Finding]:

@@ -249,13 +249,13 @@ def identification_findings(sample: Sample, seed: int) -> list[Finding]:
         reidentify(x, y, groups=groups, folds=folds, first=first, seed=seed) for first in (1, 5)
     )
     hits = round(best.rate * best.n)
-    # a random order of n images has about a Poisson number of right ones, with mean 1
-    p = float(poisson.sf(hits - 1, folds))
+    # in a random order of images the number of right ones is about Poisson
+    p = float(poisson.sf(hits - 1, best.chance * best.n))
     return [Finding(
         "identification", "plaintext among others", None,
-        f"Among {best.n // folds} images the right one comes first for {hits} of {best.n} "
-        f"ciphertexts (by guessing, {folds}), and among the first five for "
-        f"{round(top.rate * top.n)}.",
+        f"For {hits} of {best.n} ciphertexts {best.success} (by guessing, "
+        f"{best.chance * best.n:.0f}), and for {round(top.rate * top.n)} it is among the first "
+        "five.",
         "Rank the images by the learnt critic.", p, None, "image",
     )]  # fmt: skip
 

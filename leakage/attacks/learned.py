@@ -1,0 +1,233 @@
+"""Attacks that learn from pairs of other photographs: find, classify, invert."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from leakage.attacks.success import Attack, counted, identify, ranked, wording
+from leakage.evidence import check_samples, split_by_group
+from leakage.images import check_images
+
+
+def reidentify(
+    x: np.ndarray,
+    y: np.ndarray,
+    *,
+    groups: np.ndarray | None = None,
+    folds: int = 5,
+    first: int = 1,
+    seed: int = 0,
+    components: int = 32,
+) -> Attack:
+    """Find the image of a ciphertext among those of its fold, by what was learnt on the others.
+
+    Images are ranked by the likelihood ratio of a Gaussian with the canonical correlations of the
+    other folds. Images that rank alike count against the attack.
+
+    Parameters
+    ----------
+    x, y : ndarray of float, shape (N, dx) and (N, dy)
+        Vectors of images and of their ciphertexts, paired, for instance of `representations`.
+    groups : ndarray, shape (N,), optional
+        Source of each sample. Groups are never divided between folds, and other candidates of the
+        group of the true one do not compete.
+    folds : int
+        At least 2.
+    first : int
+        Success is to be among the `first` best.
+    seed : int
+        Of the folds.
+    components : int
+        Principal components of either side that are kept, at most.
+
+    Returns
+    -------
+    Attack
+        `chance` is that of a random order, `bits` what the rate says of an image.
+
+    Raises
+    ------
+    ValueError
+        Samples are not paired, or too few for the folds, or a fold has no candidates to compare.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).normal(size=(200, 3))
+    >>> reidentify(x, x).rate > 0.9
+    True
+    """
+    from leakage.critics import canonical_critic, one_thread, whitened
+
+    x, y, groups = check_samples(x, y, groups, folds)
+    if components < 1:
+        raise ValueError(f"components must be at least 1, not {components}")
+    fold = split_by_group(groups, folds, np.random.default_rng(seed))
+    parts = []
+    for test in range(folds):
+        fit, rows = np.flatnonzero(fold != test), np.flatnonzero(fold == test)
+        # both sides together must have fewer coordinates than there are samples
+        some = min(components, max(1, len(fit) // 4))
+        with one_thread():
+            a, b = (whitened(v, fit, some, seed) for v in (x, y))
+            scores = canonical_critic(a, b, fit, "even").scores(rows)
+        parts.append(ranked(scores.T, groups[rows], first))  # a row for each ciphertext
+    hits, chance, competing = (np.concatenate(part) for part in zip(*parts, strict=True))
+    success = wording(first, competing)
+    return counted("reidentify", hits.sum(), len(x), chance.mean(), success)
+
+
+def infer_attribute(
+    y: np.ndarray,
+    labels: np.ndarray,
+    groups: np.ndarray | None = None,
+    *,
+    folds: int = 5,
+    seed: int = 0,
+    components: int = 32,
+) -> Attack:
+    """Tell what an image shows from its ciphertext, by what was learnt on other photographs.
+
+    Logistic regression on principal components.
+
+    Parameters
+    ----------
+    y : ndarray of float, shape (N, d)
+        Vectors of ciphertexts.
+    labels : ndarray, shape (N,)
+        The attribute of each image: at least two different values.
+    groups : ndarray, shape (N,), optional
+        Source of each sample; groups are never divided between folds.
+    folds, seed, components
+        As of `reidentify`.
+
+    Returns
+    -------
+    Attack
+        `chance` is always to name the most frequent label.
+
+    Raises
+    ------
+    ValueError
+        Labels do not fit, are all the same, or one lies in a single fold only.
+
+    Examples
+    --------
+    >>> y = np.random.default_rng(0).normal(size=(200, 3))
+    >>> infer_attribute(y, y[:, 0] > 0).rate > 0.9
+    True
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    from leakage.critics import one_thread, whitened
+
+    labels = np.asarray(labels)
+    if labels.shape != (len(y),):
+        raise ValueError(f"labels must be one a sample, ({len(y)},), not {labels.shape}")
+    names, numbers, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    if len(names) < 2:
+        raise ValueError("all labels are the same: there is nothing to tell")
+    y, _, groups = check_samples(y, numbers[:, None], groups, folds)
+    if components < 1:
+        raise ValueError(f"components must be at least 1, not {components}")
+    fold = split_by_group(groups, folds, np.random.default_rng(seed))
+    hits = 0
+    for test in range(folds):
+        fit, rows = np.flatnonzero(fold != test), np.flatnonzero(fold == test)
+        if len(np.unique(numbers[fit])) < 2:
+            raise ValueError("a label occurs in one fold only; give more groups or fewer folds")
+        with one_thread():
+            vectors = whitened(y, fit, components, seed)
+            classifier = LogisticRegression(max_iter=1000).fit(vectors[fit], numbers[fit])
+            hits += np.count_nonzero(classifier.predict(vectors[rows]) == numbers[rows])
+    success = f"the right one of {len(names)} labels"
+    return counted("infer-attribute", hits, len(y), counts.max() / len(y), success)
+
+
+def invert(
+    encrypt: Callable[[np.ndarray, bytes], np.ndarray],
+    images: np.ndarray,
+    groups: np.ndarray | None = None,
+    *,
+    steps: int = 300,
+    held_out: float = 0.2,
+    first: int = 1,
+    seed: int = 0,
+    progress: bool = False,
+) -> Attack:
+    """Learn to undo a scheme from pairs under other keys (Ito, Kinoshita and Kiya, 2020).
+
+    A small U-Net sees the bit planes of ciphertexts and learns the images, with another key for
+    every batch. It is judged on images of other groups under a key that it never met.
+
+    Parameters
+    ----------
+    encrypt : callable
+        Encrypts images of shape (n, H, W) or (n, H, W, 3) under a key of 16 bytes, for instance
+        ``get_scheme("bitplane", bits=4).encrypt``.
+    images : ndarray of uint8, shape (N, H, W) or (N, H, W, 3)
+        Plain images, H and W multiples of 8.
+    groups : ndarray, shape (N,), optional
+        Source of each image; groups that are judged on are not learnt from.
+    steps : int
+        Batches of 8 images that are learnt from; 300 take about 25 s on one core at 64 x 64
+        pixels. More help.
+    held_out : float
+        Share of the images that are judged on, about.
+    first : int
+        Success is that the picture fits its image so well, see `identify`.
+    seed : int
+        Of the split, the keys, the weights and the batches.
+    progress : bool
+        Show a bar.
+
+    Returns
+    -------
+    Attack
+        With a picture for each image that was judged on; which these are says `judged_images`.
+
+    Raises
+    ------
+    ValueError
+        Sides are no multiples of 8, or there are too few groups, or `held_out` or `steps` is out
+        of range.
+    """
+    from leakage.attacks.inversion import inverted
+
+    check_images(images)
+    if images.shape[1] % 8 or images.shape[2] % 8:
+        raise ValueError(f"sides must be multiples of 8, not {images.shape[1:3]}")
+    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
+        raise ValueError(f"steps must be a positive int, not {steps!r}")
+    groups = np.arange(len(images)) if groups is None else np.asarray(groups)
+    if groups.shape != (len(images),):
+        raise ValueError(f"groups must be one label an image, ({len(images)},), not {groups.shape}")
+    judged = judged_images(groups, held_out, seed)
+    pictures = inverted(
+        encrypt, images[~judged], images[judged], steps=steps, seed=seed, progress=progress
+    )
+    return identify(
+        pictures, images[judged], groups=groups[judged], first=first, name="learned inversion"
+    )
+
+
+def judged_images(groups: np.ndarray, held_out: float = 0.2, seed: int = 0) -> np.ndarray:
+    """Which images `invert` judges on, as a mask: whole groups, about a share `held_out` of all.
+
+    Parameters
+    ----------
+    groups : ndarray, shape (N,)
+        Source of each image.
+    held_out : float
+        Up to a half.
+    seed : int
+        As given to `invert`.
+
+    Examples
+    --------
+    >>> int(judged_images(np.arange(10)).sum())
+    2
+    """
+    if not 0 < held_out <= 0.5:
+        raise ValueError(f"held_out must be above 0 and at most 0.5, not {held_out}")
+    folds = round(1 / held_out)
+    return split_by_group(np.asarray(groups), folds, np.random.default_rng(seed)) == 0
