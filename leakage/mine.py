@@ -45,6 +45,9 @@ RECOGNISED = 0.8
 #: Whitened coordinates are clipped here where a bound is to be evaluated.
 BOUND_CLIP = 3.0
 SMILE_CLIP = 5.0
+#: A score so many nats below the least of all validated pairs is held there: a single image unlike
+#: all others would otherwise decide what a fold says.
+FAR_BELOW = 10.0
 CLUSTERS = 20
 
 
@@ -129,9 +132,22 @@ class Learned(NamedTuple):
     offset: float
     detector: "Critic"
     validated: tuple[np.ndarray, ...]  # scores of the calibrated critic on its validation parts
+    judged: list[np.ndarray]  # these parts
+    candidates: dict[str, list["Critic"]]  # all critics, fitted without each part
+    final: Callable[[str], "Critic"]  # a candidate fitted on everything
 
     def scores(self, rows: np.ndarray) -> np.ndarray:
-        return self.temperature * self.critic.scores(rows) + self.offset
+        scores = self.temperature * self.critic.scores(rows) + self.offset
+        if not self.validated:
+            return scores
+        return np.maximum(scores, min(s.diagonal().min() for s in self.validated) - FAR_BELOW)
+
+    def validation_scores(self, name: str) -> list[np.ndarray]:
+        return _scored(self.candidates[name], self.judged)
+
+
+def _scored(fitted: list["Critic"], judged: list[np.ndarray]) -> list[np.ndarray]:
+    return [critic.scores(rows) for critic, rows in zip(fitted, judged, strict=True)]
 
 
 class _Trial(NamedTuple):
@@ -224,7 +240,7 @@ def _learn(samples: Samples, rows: np.ndarray, method: Method, rng) -> Learned:
     candidates = {name: [form(f) for f in fit] for name, form in forms.items()}
 
     def validation_scores(name: str) -> list[np.ndarray]:
-        return [c.scores(v) for c, v in zip(candidates[name], judged, strict=True)]
+        return _scored(candidates[name], judged)
 
     def tried(name: str) -> _Trial:
         scores = validation_scores(name)
@@ -268,7 +284,10 @@ def _learn(samples: Samples, rows: np.ndarray, method: Method, rng) -> Learned:
     validated = () if best is NOTHING else tuple(
         best.temperature * s + offset for s in validation_scores(best.name)
     )
-    return Learned(best.name, best.bits, critic, best.temperature, offset, detector, validated)
+    return Learned(
+        best.name, best.bits, critic, best.temperature, offset, detector, validated, judged,
+        candidates, final,
+    )
 
 
 def _log_partition(scores: np.ndarray) -> float:
