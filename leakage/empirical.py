@@ -11,6 +11,8 @@ from leakage.images import check_images
 SAMPLES_PER_CELL = 5
 #: Side in pixels of the blocks that permutations and intervals treat as one piece.
 BLOCK = 16
+#: Couples are swapped in so many bundles at most, each with a table of its own.
+FEWEST_COUPLES, BUNDLES = 10, 64
 
 
 def contingency_table(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -228,6 +230,78 @@ def pixel_mi(
         bits, low, high, p_value, int(table.sum()), f"plug-in of {name}, jackknife", "estimate",
         (), {"plug-in": raw, "bias": raw - bits},
     )
+
+
+def pixel_swap_p_value(
+    plain: np.ndarray,
+    cipher: np.ndarray,
+    partners: np.ndarray,
+    couples: np.ndarray,
+    *,
+    permutations: int = 999,
+    seed: int = 0,
+) -> float | None:
+    """p-value of `pixel_mi` for ciphertexts that may differ from place to place.
+
+    Blocks of two images at the same places form a couple. If images tell nothing of their
+    ciphertexts, the ciphertexts of a couple may be swapped; shuffling blocks over all places, as
+    `pixel_mi` does, would take a header or a vignette of the ciphertexts for a leak.
+
+    Parameters
+    ----------
+    plain, cipher : ndarray of uint8, shape (B, H, W) or (B, H, W, 3)
+        Blocks of images and of their ciphertexts.
+    partners : ndarray of int, shape (B,)
+        Block at the same place of the couple's other image; -1 for blocks that stay as they are.
+    couples : ndarray of int, shape (B,)
+        Label of the couple.
+    permutations : int
+        Random sets of swaps; the choice of planes is made anew each time.
+    seed : int
+        Of the swaps.
+
+    Returns
+    -------
+    float or None
+        None with fewer than ten couples.
+
+    Raises
+    ------
+    ValueError
+        Too few samples, or constant ones.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> plain = rng.integers(0, 256, (40, 16, 16), np.uint8)
+    >>> partners, couples = np.arange(40) ^ 1, np.arange(40) // 2
+    >>> pixel_swap_p_value(plain, plain ^ 255, partners, couples, permutations=99)
+    0.01
+    """
+    coupled = np.flatnonzero(partners >= 0)
+    names, which = np.unique(couples[coupled], return_inverse=True)
+    if len(names) < FEWEST_COUPLES:
+        return None
+    bundles = min(len(names), BUNDLES)
+    which = which % bundles
+    fixed = np.setdiff1d(np.arange(len(plain)), coupled)
+    together = _byte_table(plain[fixed], cipher[fixed]).astype(np.float32)
+    gains = np.empty((bundles, 65536), np.float32)
+    for bundle in range(bundles):
+        rows = coupled[which == bundle]
+        own = _byte_table(plain[rows], cipher[rows])
+        swapped = _byte_table(plain[rows], cipher[partners[rows]])
+        together += (own + swapped) / 2
+        gains[bundle] = (own - swapped).ravel() / 2
+
+    def score(signs: np.ndarray) -> float:
+        # halves of whole numbers are exact in single precision
+        return _best_mask(together + (signs @ gains).reshape(256, 256))[0]
+
+    rng = np.random.default_rng(seed)
+    signs = rng.choice(np.float32([-1, 1]), (permutations, bundles))
+    observed = score(np.ones(bundles, np.float32))
+    return permutation_p_value(observed, np.array([score(s) for s in signs]))
 
 
 def _block_interval(bits, noise, table, x, y, mask) -> tuple[float, float]:

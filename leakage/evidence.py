@@ -204,15 +204,61 @@ def sequential_test(
     (0.0006, 40.42)
     """
     weights = np.sqrt([n * len(s) for n, s in zip(trained_on, scores, strict=True)])
-    weights /= np.linalg.norm(weights)
     p_values = [
         permutation_p_value(s.diagonal().mean(), diagonal_null(s, permutations, rng))
         for s in scores
     ]
+    z = np.dot(weights / np.linalg.norm(weights), [shuffle_z(s) for s in scores])
+    return combined_p_value(p_values, weights, permutations), float(z)
+
+
+def combined_p_value(p_values: list[float], weights: list[float], permutations: int) -> float:
+    """One p-value of several independent ones, by the weighted sum of their normal scores.
+
+    Parameters
+    ----------
+    p_values : list of float
+        Of permutation tests.
+    weights : list of float
+        Their scale does not matter.
+    permutations : int
+        Behind each p-value.
+
+    References
+    ----------
+    Stouffer et al. (1949), The American Soldier; Lipták (1958) for weights.
+
+    Examples
+    --------
+    >>> round(combined_p_value([0.05, 0.05], [1, 1], 99), 4)
+    0.01
+    """
     # a p-value of 1 has the normal score of the next smaller value a permutation test can give
     normal = norm.isf(np.minimum(p_values, permutations / (permutations + 1)))
-    z = np.dot(weights, [shuffle_z(s) for s in scores])
-    return float(norm.sf(np.dot(weights, normal))), float(z)
+    return float(norm.sf(np.dot(weights, normal) / np.linalg.norm(weights)))
+
+
+def sign_flip_p_value(
+    differences: np.ndarray, permutations: int, rng: np.random.Generator
+) -> float:
+    """p-value of the sum of differences whose signs are as good as random under the hypothesis.
+
+    Parameters
+    ----------
+    differences : ndarray of float, shape (n,)
+        Of independent couples: what fits minus what fits when the couple is swapped.
+    permutations : int
+        Random sets of signs.
+    rng : numpy.random.Generator
+        Draws them.
+
+    Examples
+    --------
+    >>> sign_flip_p_value(np.ones(20), 99, np.random.default_rng(0))
+    0.01
+    """
+    signs = rng.choice([-1.0, 1.0], (permutations, len(differences)))
+    return permutation_p_value(float(differences.sum()), signs @ differences)
 
 
 def diagonal_null(

@@ -8,6 +8,7 @@ import leakage
 from leakage.__main__ import main
 from leakage.audit import audit
 from leakage.audit.pairs import from_arrays, from_folders
+from leakage.audit.pictures import attacked
 from leakage.audit.structure import Structure
 
 
@@ -152,6 +153,51 @@ def test_a_leak_and_no_leak(images, noise, key):
         assert "secure" not in result.verdict
         assert key.hex() not in repr(result)
         assert "PSNR, dB" in result.metrics.index
+
+
+@pytest.mark.parametrize("shape", ["header", "vignette"])
+def test_ciphertexts_that_know_only_the_place_are_no_leak(shape, images, noise, rng):
+    """Whatever the image, the upper rows are dark; photographs too are unlike above and below."""
+    if shape == "header":
+        cipher = noise.copy()
+        cipher[:, :8] = 0
+    else:
+        chance = np.linspace(0.35, 0.65, images.shape[1])[:, None]
+        cipher = rng.binomial(255, chance, images.shape).astype(np.uint8)
+    result = audit(images, cipher, progress=False)
+    assert result.leaks is False
+    assert result.certified_bits == 0
+
+
+def test_strong_leaks_are_certified(images):
+    result = audit(images, images ^ np.uint8(85), progress=False)
+    assert 0 < result.certified_bits < np.log2(len(images))
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "closest"),
+    [
+        ("bitplane", {"bits": 1}, "encrypted planes guessed from the others"),
+        ("skk", {}, "inversions folded away"),
+        ("tpe-shuffle", {}, "means of small squares"),
+    ],
+)
+def test_attacked_pictures(name, parameters, closest, images, key):
+    """What the attack makes is closer to the image's own than to others'."""
+    cipher = leakage.get_scheme(name, **parameters).encrypt(images, key)
+    checks = Structure()
+    for pair in zip(images, cipher, strict=True):
+        checks.add(*pair)
+    names = {finding.name for finding in checks.findings() if finding.leaks}
+    pictures = attacked(cipher, checks.clear_planes, names)
+    target = leakage.attacks.fold(images) if name == "skk" else images
+    target = target[:, : pictures[closest].shape[1], : pictures[closest].shape[2]]
+    found = leakage.attacks.identify(pictures[closest], target)
+    assert found.low > 0.2  # by guessing 1 in 60
+
+
+def test_no_pictures_without_structure(noise):
+    assert attacked(noise, 0, {"single samples"}) == {}
 
 
 def test_few_pairs_are_undecided(images, noise):

@@ -130,6 +130,7 @@ def _audit(pairs, groups, extra, exact, scheme, key, key_regime, seed, profile, 
 
     from leakage import __version__
     from leakage.audit import levels
+    from leakage.audit.pictures import attacked
     from leakage.audit.structure import Structure
 
     options = _PROFILES[profile]
@@ -145,7 +146,7 @@ def _audit(pairs, groups, extra, exact, scheme, key, key_regime, seed, profile, 
 
     steps: dict[str, Callable[[], object]] = {
         "pixels": lambda: levels.pixel_findings(sample, options["permutations"], seed),
-        "patches": lambda: levels.patch_findings(sample, seed),
+        "patches": lambda: levels.patch_findings(sample, options["permutations"], seed),
         "embeddings": lambda: _whole_images(levels.embedding_findings, sample, seed),
         "identification": lambda: levels.identification_findings(sample, seed),
         "certified": lambda: _enough(sample, levels.certified_bits, sample, seed) or 0.0,
@@ -163,6 +164,11 @@ def _audit(pairs, groups, extra, exact, scheme, key, key_regime, seed, profile, 
     if not leaks:  # what is not there: how large could it be?
         level = ALPHA / len(LEVELS) / len(sample.plain)
         detectable = _enough(sample, levels.detectable_bits, sample, level, seed)
+    plain, cipher = (np.stack(side) for side in zip(*first, strict=True))
+    names = {finding.name for finding in findings if finding.leaks}
+    pictures = {
+        "plain": plain, "cipher": cipher, **attacked(cipher, structure.clear_planes, names),
+    }  # fmt: skip
     settings = {
         "pairs": len(pairs), "independent images": len(np.unique(groups)),
         "size": " to ".join(dict.fromkeys(
@@ -175,9 +181,8 @@ def _audit(pairs, groups, extra, exact, scheme, key, key_regime, seed, profile, 
     return Audit(
         leaks, _verdict(leaks, findings, results["certified"], detectable, len(pairs)),
         tuple(findings), results["certified"], detectable, exact, results["metrics"],
-        settings, {"plain": np.stack([p for p, _ in first]),
-                   "cipher": np.stack([c for _, c in first])},
-    )  # fmt: skip
+        settings, pictures,
+    )
 
 
 def _named(scheme: object) -> str:

@@ -1,6 +1,6 @@
 """The four views of an audit: pixels, patches, embeddings, identification."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import poisson
@@ -10,9 +10,10 @@ from leakage.audit.findings import Finding
 from leakage.certified import certified_mi
 from leakage.classical import canonical_test
 from leakage.embeddings import embed_layers, patch_statistics
-from leakage.empirical import pixel_mi
+from leakage.empirical import pixel_mi, pixel_swap_p_value
+from leakage.evidence import check_samples, combined_p_value, sign_flip_p_value, split_by_group
 from leakage.exact import entropy
-from leakage.mine import estimate_mi
+from leakage.mine import Samples, earlier_folds, estimate_mi, learn
 
 BLOCK = 16  # side of the patches of the pixel and patch views
 CROP = 224  # side of what the network sees of an image, at most
@@ -29,7 +30,13 @@ class Sample:
     plain_blocks, cipher_blocks : ndarray of uint8, shape (B, 16, 16) or (B, 16, 16, 3)
         Random blocks, as many from each pair.
     block_groups : ndarray of int, shape (B,)
-        Group of the pair that each comes from.
+        Blocks that share one are not independent: of the same source, or swapped with each other.
+    couples : ndarray of int, shape (B,)
+        Pairs of images are coupled by two, and their blocks are at the same places: swapping the
+        ciphertexts of a couple keeps all that depends on the place alone. Label of the couple; -1
+        for pairs that found no partner.
+    partners : ndarray of int, shape (B,)
+        Which block is at the same place of the couple's other image; -1 if none.
     plain, cipher : dict of str to ndarray of float32, shape (N, d)
         Vectors of whole pairs, by rung of the ladder.
     groups : ndarray of int, shape (N,)
@@ -39,6 +46,8 @@ class Sample:
     plain_blocks: np.ndarray
     cipher_blocks: np.ndarray
     block_groups: np.ndarray
+    couples: np.ndarray
+    partners: np.ndarray
     plain: dict[str, np.ndarray]
     cipher: dict[str, np.ndarray]
     groups: np.ndarray
@@ -64,8 +73,12 @@ class Collector:
     def __init__(self, pairs: int, blocks: int, groups: np.ndarray, seed: int) -> None:
         self._each = max(1, min(256, -(-blocks // pairs)))
         self._groups, self._rng = groups, np.random.default_rng(seed)
+        _, member, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+        self._source = np.where(sizes[member] > 1, member, -1)  # -1: no other image shares it
         self._blocks: tuple[list, list] = [], []
-        self._owners: list[int] = []
+        self._owners: list[int] = []  # number of the pair that each block comes from
+        self._partners: list[int] = []
+        self._waiting: dict[tuple, tuple[np.ndarray, int]] = {}
         self._direct: tuple[list, list] = [], []
         self._crops: tuple[list, list] = [], []
         self._deep: tuple[list, list] = [], []
@@ -76,12 +89,23 @@ class Collector:
         high, wide = plain.shape[:2]
         if min(high, wide) >= BLOCK:
             across = wide // BLOCK
-            # blocks that do not overlap, so that no sample counts twice
-            places = self._rng.permutation(high // BLOCK * across)[: self._each]
+            # two images of one shape are looked at in the same places; two of a source, if there
+            # are such, for their blocks stay in one fold
+            kind = plain.shape, int(self._source[self._count])
+            first = len(self._owners)
+            if kind in self._waiting:
+                places, start = self._waiting.pop(kind)
+                self._partners += range(start, start + len(places))
+                self._partners[start : start + len(places)] = range(first, first + len(places))
+            else:
+                # blocks that do not overlap, so that no sample counts twice
+                places = self._rng.permutation(high // BLOCK * across)[: self._each]
+                self._waiting[kind] = places, first
+                self._partners += [-1] * len(places)
             corners = [(BLOCK * (p // across), BLOCK * (p % across)) for p in places.tolist()]
             for side, image in zip(self._blocks, (plain, cipher), strict=True):
                 side += [image[r : r + BLOCK, c : c + BLOCK].copy() for r, c in corners]
-            self._owners += [self._groups[self._count]] * len(corners)
+            self._owners += [self._count] * len(corners)
         for side, crops, image in zip(self._direct, self._crops, (plain, cipher), strict=True):
             counts = np.bincount(image.ravel(), minlength=256) / image.size
             side.append((np.sqrt(counts).astype(np.float32), patch_statistics(image[None])[0]))
@@ -116,7 +140,12 @@ class Collector:
             vectors.append(found)
         blocks = [np.stack(side) if side else np.empty((0, BLOCK, BLOCK), np.uint8)
                   for side in self._blocks]  # fmt: skip
-        return Sample(*blocks, np.array(self._owners), *vectors, self._groups)
+        owners, partners = np.array(self._owners, int), np.array(self._partners, int)
+        coupled = np.where(partners >= 0, np.minimum(owners, owners[partners]), -1)
+        alone = self._source[owners] < 0
+        source = np.where(alone, np.where(coupled >= 0, coupled, owners), self._source[owners])
+        sources = np.unique(np.stack([alone, source]), axis=1, return_inverse=True)[1].ravel()
+        return Sample(*blocks, sources, coupled, partners, *vectors, self._groups)
 
 
 def pixel_findings(sample: Sample, permutations: int, seed: int) -> list[Finding]:
@@ -126,31 +155,69 @@ def pixel_findings(sample: Sample, permutations: int, seed: int) -> list[Finding
     if constant:
         return [Finding("pixel", "single samples", None, "Too few samples, or constant images.",
                         "Give more pairs, or larger ones.")]  # fmt: skip
-    e = pixel_mi(plain, cipher, permutations=permutations, seed=seed)
+    e = pixel_mi(plain, cipher, permutations=0)
+    p_value = pixel_swap_p_value(
+        plain, cipher, sample.partners, sample.couples, permutations=permutations, seed=seed
+    )
     whole = entropy(np.bincount(plain.ravel(), minlength=256))
     return [Finding(
         "pixel", "single samples", None,
         f"Of {whole:.2f} bits that a sample holds its ciphertext gives away about "
         f"{max(e.bits, 0):.4f} ({e.method}).",
-        "Count pairs of plain and cipher values in a table.", e.p_value, e, "sample",
+        "Count pairs of plain and cipher values in a table.", p_value,
+        replace(e, p_value=p_value), "sample",
     )]  # fmt: skip
 
 
-def patch_findings(sample: Sample, seed: int) -> list[Finding]:
+def patch_findings(sample: Sample, permutations: int, seed: int) -> list[Finding]:
     """Information between a patch of 16 x 16 pixels and its ciphertext."""
-    if len(np.unique(sample.block_groups)) < 10:
-        return [Finding("patch", "neighbourhoods", None, "Fewer than 10 independent images.",
+    keep = _coupled_blocks(sample, seed)
+    if len(np.unique(sample.block_groups[keep])) < 10:
+        return [Finding("patch", "neighbourhoods", None, "Fewer than 10 independent couples.",
                         "Give more pairs.")]  # fmt: skip
-    x, y, groups = _patches(sample, seed)
+    x, y = (_patch_vectors(blocks[keep]) for blocks in (sample.plain_blocks, sample.cipher_blocks))
     if _constant(x) or _constant(y):
         return []
+    groups, couples = sample.block_groups[keep], sample.couples[keep]
+    partners = np.searchsorted(keep, sample.partners[keep])
+    p_value = _swap_p_value(x, y, groups, couples, partners, permutations, seed)
     e = estimate_mi(x, y, method="canonical", groups=groups, seed=seed, components=COMPONENTS)
     return [Finding(
         "patch", "neighbourhoods", None,
         "Means and spreads of small patches and of their ciphertexts go together."
-        if e.p_value < 0.01 else "Means and spreads of small patches tell nothing.",
-        "Compare flat with busy patches of the ciphertext.", e.p_value, e, "patch",
+        if p_value < 0.01 else "Means and spreads of small patches tell nothing.",
+        "Compare flat with busy patches of the ciphertext.", p_value,
+        replace(e, p_value=p_value), "patch",
     )]  # fmt: skip
+
+
+def _coupled_blocks(sample: Sample, seed: int, most: int = 2000) -> np.ndarray:
+    """At most so many random blocks, each with its partner, in order."""
+    first = np.flatnonzero(sample.partners > np.arange(len(sample.partners)))
+    first = np.random.default_rng(seed).permutation(first)[: most // 2]
+    return np.sort(np.concatenate([first, sample.partners[first]]))
+
+
+def _swap_p_value(x, y, groups, couples, partners, permutations: int, seed: int) -> float:
+    """Do blocks fit their own ciphertexts better than those at the same place of another image?
+
+    The critics are those of `leakage.estimate_mi`, each judged on folds after those that trained
+    it. If an image tells nothing of its ciphertext the two of a couple may be swapped, whatever
+    ciphertexts look like at different places.
+    """
+    x, y, groups = check_samples(x, y, groups, 5)
+    rng = np.random.default_rng(seed)
+    fold = split_by_group(groups, 5, rng)
+    samples = Samples.of(x, y, groups, COMPONENTS, seed)
+    p_values, weights = [], []
+    for rows, later in earlier_folds(fold, groups):
+        scores = learn(samples, rows, "canonical", rng).detector.scores(later)
+        at = np.arange(len(later))
+        gain = scores[at, at] - scores[at, np.searchsorted(later, partners[later])]
+        differences = np.bincount(np.unique(couples[later], return_inverse=True)[1], weights=gain)
+        p_values.append(sign_flip_p_value(differences, permutations, rng))
+        weights.append(np.sqrt(len(rows) * len(later)))
+    return combined_p_value(p_values, weights, permutations)
 
 
 def embedding_findings(sample: Sample, seed: int) -> list[Finding]:
@@ -174,19 +241,16 @@ def embedding_findings(sample: Sample, seed: int) -> list[Finding]:
 
 
 def certified_bits(sample: Sample, seed: int) -> float:
-    """Largest certified lower bound in bits an image; 95 % for all views together.
-
-    A patch at a random place is a part of the image, so its bits are bits of the image too.
-    """
-    views = [(x, sample.cipher[rung], sample.groups) for rung, x in sample.plain.items()]
-    views.append(_patches(sample, seed))
-    views = [(x, y, groups) for x, y, groups in views if not _constant(x) and not _constant(y)]
+    """Largest certified lower bound in bits an image; 95 % for all views together."""
+    views = [(x, sample.cipher[rung]) for rung, x in sample.plain.items()]
+    views = [(x, y) for x, y in views if not _constant(x) and not _constant(y)]
     confidence = 1 - 0.05 / max(len(views), 1)
     bounds = (
         certified_mi(
-            x, y, confidence, method="canonical", groups=groups, seed=seed, components=COMPONENTS
+            x, y, confidence, method="canonical", groups=sample.groups, seed=seed,
+            components=COMPONENTS,
         ).bits
-        for x, y, groups in views
+        for x, y in views
     )
     return max(bounds, default=0.0)
 
@@ -265,13 +329,6 @@ def identification_findings(sample: Sample, seed: int) -> list[Finding]:
 def _standardised(values: np.ndarray) -> np.ndarray:
     spread = values.std(0)
     return (values - values.mean(0)) / np.where(spread > 0, spread, 1)
-
-
-def _patches(sample: Sample, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Vectors of at most 2,000 random blocks and of their ciphertexts, and their groups."""
-    keep = np.random.default_rng(seed).permutation(len(sample.plain_blocks))[:2000]
-    x, y = (_patch_vectors(b[keep]) for b in (sample.plain_blocks, sample.cipher_blocks))
-    return x, y, sample.block_groups[keep]
 
 
 def _patch_vectors(blocks: np.ndarray) -> np.ndarray:

@@ -91,8 +91,15 @@ class Structure:
             # blocks that are the same sample all over prove nothing where planes are in the clear
             alike = (other[later] == other[twins[later]]).all(1)
             changed = (other[later] != one[later]).any(1)
+            # nor do ciphertexts that are: some are constant in places, whatever the image
+            varied = (other[later] != other[later, :1]).any(1)
             self.equal_blocks[name] += later.size
-            self.equal_ciphers[name] += int((alike & changed).sum())
+            self.equal_ciphers[name] += int((alike & changed & varied).sum())
+
+    @property
+    def clear_planes(self) -> int:
+        """Bit planes in which no image ever differs from its ciphertext, as a byte."""
+        return 255 - int(np.bitwise_or.reduce(np.flatnonzero(self.differences)))
 
     def findings(self) -> list[Finding]:
         """All checks, in a fixed order; p-values are not corrected yet."""
@@ -121,8 +128,7 @@ class Structure:
         )  # fmt: skip
 
     def _clear_planes(self) -> Finding:
-        seen = int(np.bitwise_or.reduce(np.flatnonzero(self.differences)))
-        planes = [plane for plane in range(7, -1, -1) if not seen >> plane & 1]
+        planes = [plane for plane in range(7, -1, -1) if self.clear_planes >> plane & 1]
         names = ", ".join(map(str, planes))
         return Finding(
             "structure", "clear bit planes", bool(planes),
