@@ -20,8 +20,8 @@ def main(arguments: list[str] | None = None) -> int:
     audit.add_argument("cipher", nargs="?", help="folder of their ciphertexts, of the same names")
     audit.add_argument("-o", "--output", required=True, help="folder for the report")
     audit.add_argument(
-        "--scheme", help="instead of ciphertexts: module:Class, or a program that is called with "
-        "the names of a PNG file to read and one to write",
+        "--scheme", help="instead of ciphertexts: a name of leakage.list_schemes(), module:Class, "
+        "or a program that is called with the names of a PNG file to read and one to write",
     )  # fmt: skip
     audit.add_argument("--mode", choices=("gray", "rgb"), default="gray")
     audit.add_argument("--keying", choices=("fresh", "fixed"), default="fresh",

@@ -1,4 +1,7 @@
+import base64
 import json
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ from leakage.__main__ import main
 from leakage.audit import audit
 from leakage.audit.pairs import from_arrays, from_folders
 from leakage.audit.pictures import attacked
+from leakage.audit.schemes import scheme_key
 from leakage.audit.structure import Structure
 
 
@@ -302,3 +306,70 @@ def test_a_program_as_scheme(images, tmp_path, capsys):
     program.write_text("#!/bin/sh\nexit 7\n")
     assert main(arguments) == 2
     assert "exit code 7" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
+def test_folders_of_other_programs(images, tmp_path, capsys):
+    """Pixels encrypted by openssl, in files that another program wrote; then three defects."""
+    plain, cipher, report = (tmp_path / name for name in ("plain", "cipher", "report"))
+    write(plain, images[:20])
+    cipher.mkdir()
+    for i, image in enumerate(images[:20]):
+        height, width = image.shape
+        made = subprocess.run(
+            ["openssl", "enc", "-aes-128-ctr", "-K", "00" * 16, "-iv", f"{i:016x}{0:016x}"],
+            input=image.tobytes(), capture_output=True, check=True,
+        ).stdout  # fmt: skip
+        # a comment in the header, as ImageMagick and others write it
+        header = f"P5\n# made elsewhere\n{width} {height}\n255\n".encode()
+        (cipher / f"{i:03}.pgm").write_bytes(header + made)
+    arguments = ["audit", str(plain), str(cipher), "-o", str(report)]
+    assert main(arguments) == 3  # 20 pairs are too few to clear a scheme
+    assert "Undecided" in capsys.readouterr().out
+
+    shutil.rmtree(report)
+    (cipher / "003.pgm").write_bytes(b"P5\n64 64\n255\nshort")
+    (cipher / "004.pgm").unlink()
+    (cipher / "005.pgm").write_bytes(b"P5\n32 32\n255\n" + bytes(1024))
+    assert main(arguments) == 2
+    message = capsys.readouterr().err
+    assert "3 problems" in message
+    assert all(name in message for name in ("003", "004", "005"))
+    assert not report.exists()
+
+
+MAGICK = shutil.which("magick") or shutil.which("convert", path="/usr/bin:/opt/homebrew/bin")
+
+
+@pytest.mark.skipif(MAGICK is None, reason="needs ImageMagick")
+def test_files_of_imagemagick(images, tmp_path):
+    write(tmp_path / "plain", images[:5])
+    (tmp_path / "cipher").mkdir()
+    for i in range(5):
+        name = tmp_path / "cipher" / f"{i:03}.tiff"
+        subprocess.run([MAGICK, tmp_path / "plain" / f"{i:03}.png", "-negate", name], check=True)
+    pairs = from_folders(tmp_path / "plain", tmp_path / "cipher")
+    for (plain, cipher), image in zip(pairs, images[:5], strict=True):
+        assert np.array_equal(plain, image)
+        assert np.array_equal(cipher, 255 - image)
+
+
+def test_no_secrets(images, tmp_path, capsys):
+    """Neither key nor keystream in any file, on the screen or in an error."""
+    seed = 5
+    key = scheme_key(seed)
+    scheme = leakage.get_scheme("bitplane", bits=8)
+    result = audit(scheme=scheme, images=images[:20], seed=seed, progress=True)
+    paths = result.save(tmp_path)
+    stream = scheme.encrypt(np.zeros_like(images[:1]), key).tobytes()
+    texts = [path.read_bytes() for path in paths.values()]
+    texts += [repr(result).encode(), *(text.encode() for text in capsys.readouterr())]
+    for secret in (key, stream[:32], stream[-32:]):
+        forms = [secret, secret.hex().encode(), secret.hex().upper().encode(),
+                 base64.b64encode(secret)[:-4], repr(secret)[2:-1].encode(),
+                 str(list(secret))[1:-1].encode()]  # fmt: skip
+        for text in texts:
+            assert not [form for form in forms if form in text]
+    with pytest.raises(TypeError) as caught:
+        audit(scheme=key, images=images)
+    assert repr(key) not in str(caught.value)

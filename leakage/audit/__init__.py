@@ -55,7 +55,8 @@ def audit(
         folders with files of the same names (PNG, PGM, TIFF, BMP, JPEG), which are read one pair
         at a time, however many there are.
     scheme : Scheme or str
-        Instead of pairs: one of `leakage.get_scheme`, or ``"module:Class"`` of one's own.
+        Instead of pairs: one of `leakage.get_scheme`, its name, or ``"module:Class"`` of one's
+        own.
     images : ndarray of uint8
         What the scheme is to encrypt.
     groups : ndarray, shape (N,), optional

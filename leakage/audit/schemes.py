@@ -9,7 +9,7 @@ import numpy as np
 from leakage.audit.findings import Finding
 from leakage.estimate import Estimate
 from leakage.exact import exact_leakage
-from leakage.schemes import Scheme
+from leakage.schemes import Scheme, get_scheme, list_schemes
 
 
 def scheme_key(seed: int) -> bytes:
@@ -18,17 +18,22 @@ def scheme_key(seed: int) -> bytes:
 
 
 def scheme_from(scheme: object) -> object:
-    """A scheme object as it is, or one made from ``"module:Class"``.
+    """A scheme object as it is, one of ours by name, or one made from ``"module:Class"``.
 
     Examples
     --------
-    >>> scheme_from("leakage.schemes.controls:Identity")
-    Identity()
+    >>> scheme_from("identity"), scheme_from("leakage.schemes.controls:Identity")
+    (Identity(), Identity())
     """
+    if isinstance(scheme, str) and scheme in list_schemes().index:
+        return get_scheme(scheme)
     if isinstance(scheme, str):
         module, _, name = scheme.partition(":")
         if not name:
-            raise ValueError(f"a scheme is named as 'module:Class', not {scheme!r}")
+            raise ValueError(
+                f"a scheme is one of {', '.join(list_schemes().index)}, or 'module:Class', not "
+                f"{scheme!r}"
+            )
         sys.path.insert(0, str(Path.cwd()))
         try:
             scheme = getattr(import_module(module), name)()
@@ -37,7 +42,10 @@ def scheme_from(scheme: object) -> object:
         finally:
             sys.path.pop(0)
     if not callable(getattr(scheme, "encrypt", None)):
-        raise TypeError(f"a scheme has a method encrypt(images, key, ...), {scheme!r} has none")
+        # not its repr, which might hold a key
+        raise TypeError(
+            f"a scheme has a method encrypt(images, key, ...), a {type(scheme).__name__} has none"
+        )
     return scheme
 
 
