@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright import sync_api
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,9 +23,19 @@ pytestmark = [
     # Playwright and the server leave sockets to the garbage collector when the session ends.
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
 ]
+VIEWS = {"light": ("light", 1300), "dark": ("dark", 1300), "phone": ("light", 400)}
+PAGES = [*pages_of_toc(), "genindex", "search"]
 
+# Pictures further down load only when they come near.
+LOAD_ALL = "[...document.images].forEach(i => (i.loading = 'eager'))"
+LOADED = "[...document.images].every(i => i.complete)"
 UNLOADED = """[...document.images].filter(i => !(i.complete && i.naturalWidth > 0))
     .map(i => i.alt + ": " + i.src.slice(0, 80))"""
+TYPESET = "() => window.MathJax?.startup?.promise?.then(() => true)"
+# Each formula of the source must have become a drawing, and none the picture of an error.
+UNDRAWN = """[...document.querySelectorAll(".bd-article .math")]
+    .filter(m => !m.querySelector("mjx-container svg") || m.querySelector("[data-mjx-error]"))
+    .map(m => m.textContent.slice(0, 80))"""
 # What sticks out is named, since "the page is 412 pixels wide" leaves one searching.
 TOO_WIDE = """(() => {
     const width = document.documentElement.clientWidth;
@@ -63,34 +74,110 @@ def browser():
         chromium.close()
 
 
-@pytest.fixture(scope="module", params=["light", "dark"])
-def page(request, browser, address):
-    context = browser.new_context(color_scheme=request.param, base_url=address)
-    page = context.new_page()
+class Reader:
+    """A browser page that notes whatever a reader would miss, and asks no other site."""
 
-    def only_local(route):
+    def __init__(self, browser, address, scheme="light", width=1300):
+        self.context = browser.new_context(
+            color_scheme=scheme, base_url=address, viewport={"width": width, "height": 1000}
+        )
+        self.page = self.context.new_page()
+        self.trouble = []
+        self.page.route("**/*", partial(self._only_local, address))
+        self.page.on("pageerror", lambda error: self.trouble.append(f"script error: {error}"))
+        self.page.on("console", self._console)
+        self.page.on("response", self._response)
+
+    def _only_local(self, address, route):
         if route.request.url.startswith(address):
             route.continue_()
         else:
+            self.trouble.append(f"asks another site: {route.request.url}")
             route.abort()
 
-    page.route("**/*", only_local)
-    yield page
-    context.close()
+    def _console(self, message):
+        if message.type == "error":
+            self.trouble.append(f"console: {message.text}")
+
+    def _response(self, response):
+        if response.status >= 400:
+            self.trouble.append(f"{response.status}: {response.url}")
+
+    def open(self, name):
+        """Go to a page and wait until it is whole."""
+        self.trouble.clear()
+        self.page.goto(f"{name}.html", wait_until="load")
+        self.page.evaluate(LOAD_ALL)
+        self.page.wait_for_function(LOADED, timeout=10_000)
+        if self.page.evaluate("document.querySelector('.bd-article .math') !== null"):
+            self.page.wait_for_function(TYPESET, timeout=20_000)
 
 
-@pytest.mark.parametrize("name", pages_of_toc())
-def test_page(page, name):
-    errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.set_viewport_size({"width": 1300, "height": 1000})
-    page.goto(f"{name}.html", wait_until="load")
-    # Pictures further down load only when they come near.
-    page.evaluate("[...document.images].forEach(i => (i.loading = 'eager'))")
-    page.wait_for_function("[...document.images].every(i => i.complete)", timeout=10_000)
-    found = {"images not loaded": page.evaluate(UNLOADED)}
-    for width in (1300, 400):
-        page.set_viewport_size({"width": width, "height": 1000})
-        found[f"wider than {width} pixels"] = page.evaluate(TOO_WIDE)
-    found["script errors"] = errors
+@pytest.fixture(scope="module", params=VIEWS.values(), ids=VIEWS)
+def reader(request, browser, address):
+    reader = Reader(browser, address, *request.param)
+    yield reader
+    reader.context.close()
+
+
+@pytest.fixture
+def wide(browser, address):
+    reader = Reader(browser, address)
+    yield reader
+    reader.context.close()
+
+
+def violations(page):
+    """What axe-core finds, one line an element."""
+    found = Axe().run(page).response["violations"]
+    return [f"{v['id']}: {n['target']} {n['html'][:200]}" for v in found for n in v["nodes"]]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page(reader, name):
+    reader.open(name)
+    found = {
+        "images not loaded": reader.page.evaluate(UNLOADED),
+        "formulas not drawn": reader.page.evaluate(UNDRAWN),
+        "too wide": reader.page.evaluate(TOO_WIDE),
+        "axe": violations(reader.page),
+        "trouble": list(reader.trouble),
+    }
     assert not {what: where for what, where in found.items() if where}
+
+
+def test_there_are_formulas(wide):
+    """Else no formula undrawn would mean nothing."""
+    wide.open("book/notation")
+    assert wide.page.locator("mjx-container svg").count() > 10
+    assert wide.page.locator("mjx-container mjx-assistive-mml").count() > 10
+
+
+def test_search_finds_a_term(wide):
+    """By keyboard alone, as far as the chapter that was looked for."""
+    wide.open("book/intro")
+    wide.page.keyboard.press("Control+k")
+    wide.page.keyboard.type("arnold cat")
+    wide.page.keyboard.press("Enter")
+    hit = wide.page.locator("#search-results li a[href*='notebooks/schemes']").first
+    hit.wait_for(timeout=10_000)
+    hit.click()
+    wide.page.wait_for_url("**/notebooks/schemes.html**")
+    assert wide.trouble == []
+
+
+def test_print_shows_the_text_and_nothing_else(browser, address):
+    """On paper nothing can be opened, so that all is shown, black on white."""
+    reader = Reader(browser, address, "dark", 800)
+    reader.open("notebooks/encryption")
+    folded = reader.page.locator(".admonition.dropdown p:not(.admonition-title)")
+    assert folded.count() >= 3
+    assert not any(p.is_visible() for p in folded.all())
+    reader.page.emulate_media(media="print")
+    assert all(p.is_visible() for p in folded.all())
+    for left_out in (".bd-sidebar-primary", ".bd-sidebar-secondary", ".bd-header-article"):
+        assert not any(e.is_visible() for e in reader.page.locator(left_out).all()), left_out
+    style = "getComputedStyle(document.querySelector('.bd-article p'))"
+    assert reader.page.evaluate(f"{style}.color") in ("rgb(0, 0, 0)", "rgb(33, 40, 50)")
+    assert reader.page.evaluate(TOO_WIDE) == []
+    reader.context.close()
