@@ -25,7 +25,7 @@ document.addEventListener("DOMContentLoaded", function () {
     box.append(table);
   });
   function reachable() {
-    each(".table-scroll, .pst-scrollable-table-container, .cell_output .output, div.math, .highlight pre", function (box) {
+    each(".table-scroll, .pst-scrollable-table-container, .cell_output .output, div.math, mjx-container[display], .highlight pre", function (box) {
       if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
       else if (box.tabIndex === 0) box.removeAttribute("tabindex");
     });
