@@ -1,7 +1,7 @@
 """Check a built book, without a network: `python scripts/check_book.py _build/html`.
 
 Sphinx checks what it writes from Markdown. This looks at what readers get: every page there, every
-internal link and anchor, every picture described, nothing that is loaded from elsewhere, and no error,
+internal link and anchor, every picture described, nothing loaded from elsewhere, and no error,
 failed claim or stray repr on show.
 """
 
