@@ -47,7 +47,8 @@ def test_a_good_site_passes(tmp_path):
         tmp_path,
         a='<h1 id="top">A</h1><a href="b.html#x%20y">b</a> <a href="#top">up</a> <a href="#">up</a>'
         '<a href="https://example.org/x">out</a> '
-        '<link rel="canonical" href="https://example.org/a"> <img src="b.html" alt="b"> if a &lt; b: error',
+        '<link rel="canonical" href="https://example.org/a"> <img src="b.html" alt="b"> '
+        "if a &lt; b: error",
         b='<p id="x y">B</p><script>"<Figure size"</script>',
     )
     assert check_book.problems(tmp_path, ["a", "b"]) == []

@@ -160,11 +160,22 @@ def test_page(reader, name):
     assert not {what: where for what, where in found.items() if where}
 
 
-def test_there_are_formulas(wide):
-    """Else no formula undrawn would mean nothing."""
+def test_mistakes_are_seen(wide):
+    """Else that none is found would mean nothing."""
+    page = wide.page
     wide.open("book/notation")
-    assert wide.page.locator("mjx-container svg").count() > 10
-    assert wide.page.locator("mjx-container mjx-assistive-mml").count() > 10
+    assert page.locator("mjx-container svg").count() > 10
+    assert page.locator("mjx-container mjx-assistive-mml").count() > 10
+    page.locator("mjx-container").first.evaluate("formula => formula.remove()")
+    assert len(page.evaluate(UNDRAWN)) == 1
+    page.evaluate("""document.querySelector(".bd-article").innerHTML =
+        '<h1>Bad</h1><img src="https://example.org/x.png"><p style="color: #bbb">pale</p>' +
+        '<div style="width: 2000px">wide</div>'""")
+    page.wait_for_function(LOADED, timeout=10_000)
+    assert page.evaluate(UNLOADED)
+    assert "DIV " in page.evaluate(TOO_WIDE)
+    assert {line.split(":")[0] for line in violations(page)} == {"image-alt", "color-contrast"}
+    assert "asks another site: https://example.org/x.png" in wide.trouble
 
 
 def test_search_finds_a_term(wide):
