@@ -7,13 +7,15 @@ LOG    := $(VENV)/pip.log
 TORCH_INDEX_URL ?=
 # MPLBACKEND must not be set here: kernels inherit it, and "agg" silently drops every inline figure.
 
-.PHONY: help book test test-slow lint screenshots clean
+.PHONY: help book test test-slow lint links dist screenshots clean
 
 help:
 	@echo "make book         build the book into _build/html (installs what it needs into $(VENV) first)"
 	@echo "make test         build the book, lint, and run the tests"
 	@echo "make test-slow    the statistical tests that take minutes"
-	@echo "make lint         ruff on the package, scripts, tests and notebooks"
+	@echo "make lint         ruff on the package, scripts, tests and notebooks; zizmor on the workflows"
+	@echo "make links        ask every site that the book links to, answers in _build/links.txt"
+	@echo "make dist         wheel and source distribution into dist"
 	@echo "make screenshots  pictures of every built page into _build/screenshots (needs Chromium)"
 	@echo "make clean        remove _build"
 	@echo
@@ -51,6 +53,18 @@ test-slow: $(STAMP)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
+	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+
+# After `make book`, whose executed notebooks it takes; Jupyter Book writes among the pages, whatever the builder.
+links: $(STAMP)
+	$(BIN)/jupyter-book build . --all --builder linkcheck; status=$$?; \
+	  rm -f _build/html/output.json; mv _build/html/output.txt _build/links.txt; exit $$status
+
+dist: $(STAMP)
+	rm -rf dist
+	$(BIN)/python -m build
 
 screenshots: $(STAMP)
 	$(BIN)/python scripts/screenshots.py _build/screenshots

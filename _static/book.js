@@ -25,13 +25,24 @@ document.addEventListener("DOMContentLoaded", function () {
     box.append(table);
   });
   function reachable() {
-    each(".table-scroll, .pst-scrollable-table-container, .cell_output .output, div.math, .highlight pre", function (box) {
+    each(".table-scroll, .pst-scrollable-table-container, .cell_output .output, div.math, mjx-container[display], .highlight pre", function (box) {
       if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
       else if (box.tabIndex === 0) box.removeAttribute("tabindex");
     });
   }
-  window.addEventListener("load", reachable);
+  window.addEventListener("load", function () {
+    reachable();
+    if (window.MathJax && MathJax.startup) MathJax.startup.promise.then(reachable);  // formulas get wide when drawn
+  });
   window.addEventListener("resize", reachable);
+
+  // Paper is white, and nothing on it can be opened.
+  var root = document.documentElement, theme;
+  window.matchMedia("print").addEventListener("change", function (paper) {
+    if (paper.matches) theme = root.dataset.theme;
+    root.dataset.theme = paper.matches ? "light" : theme;
+    each("details", function (e) { if (paper.matches) e.open = true; });
+  });
 
   // ipywidgets arrive later, and name neither their sliders nor their images.
   function name() {

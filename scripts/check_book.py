@@ -1,7 +1,8 @@
 """Check a built book, without a network: `python scripts/check_book.py _build/html`.
 
 Sphinx checks what it writes from Markdown. This looks at what readers get: every page there, every
-internal link and anchor, every picture described, and no error, failed claim or stray repr on show.
+internal link and anchor, every picture described, nothing loaded from elsewhere, and no error,
+failed claim or stray repr on show.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ ERRORS = ("Traceback (most recent call last)", "CellExecutionError")
 FAILED_CLAIM = "✗ "  # as leakage.notebook.claim prints it
 REPRS = ("<Figure size", "<IPython", "<matplotlib", "<Axes:", "VBox(children", "HBox(children")
 SHOWN = (*ERRORS, *REPRS, FAILED_CLAIM)
+LOADED_LINKS = {"stylesheet", "preload", "modulepreload", "icon"}  # values of rel
 OUTPUT_BOXES = {"stderr": "output on stderr", "traceback": "a traceback"}
 
 
@@ -31,6 +33,7 @@ class Page(HTMLParser):
         self.ids: set[str] = set()
         self.links: list[str] = []
         self.without_alt: list[str] = []
+        self.elsewhere: list[str] = []
         self.classes: set[str] = set()
         self._text: list[str] = []
         self._skip = False
@@ -44,6 +47,11 @@ class Page(HTMLParser):
         self.classes.update(a.get("class", "").split())
         if tag == "img" and not a.get("alt", "").strip():
             self.without_alt.append(a.get("src", "")[:60])
+        loaded = a.get("src", "")
+        if tag == "link" and LOADED_LINKS & set(a.get("rel", "").split()):
+            loaded = a.get("href", "")
+        if urlsplit(loaded).netloc:
+            self.elsewhere.append(loaded)
         self._skip = tag in ("script", "style")
 
     def handle_endtag(self, tag: str) -> None:
@@ -98,6 +106,7 @@ def bad_content(root: Path, pages: dict[Path, Page]) -> Iterator[str]:
     for file, page in pages.items():
         where = file.relative_to(root)
         yield from (f"{where}: image without alt text: {src}" for src in page.without_alt)
+        yield from (f"{where}: loads from elsewhere: {url}" for url in page.elsewhere)
         yield from (f"{where}: shows {text!r}" for text in SHOWN if text in page.text)
         yield from (f"{where}: {why}" for c, why in OUTPUT_BOXES.items() if c in page.classes)
 

@@ -46,7 +46,9 @@ def test_a_good_site_passes(tmp_path):
     site(
         tmp_path,
         a='<h1 id="top">A</h1><a href="b.html#x%20y">b</a> <a href="#top">up</a> <a href="#">up</a>'
-        '<a href="https://example.org/x">out</a> <img src="b.html" alt="b"> if a &lt; b: error',
+        '<a href="https://example.org/x">out</a> '
+        '<link rel="canonical" href="https://example.org/a"> <img src="b.html" alt="b"> '
+        "if a &lt; b: error",
         b='<p id="x y">B</p><script>"<Figure size"</script>',
     )
     assert check_book.problems(tmp_path, ["a", "b"]) == []
@@ -61,6 +63,11 @@ def test_a_good_site_passes(tmp_path):
         ('<a href="a.html#nowhere">x</a>', "a.html: a.html#nowhere: no such anchor"),
         ('<img src="a.html">', "a.html: image without alt text: a.html"),
         ('<img src="a.html" alt=" ">', "a.html: image without alt text: a.html"),
+        (
+            '<script src="https://x.org/a.js"></script>',
+            "a.html: loads from elsewhere: https://x.org/a.js",
+        ),
+        ('<link rel="stylesheet" href="//x.org/a">', "a.html: loads from elsewhere: //x.org/a"),
         (
             "<pre><span>Traceback</span> (most recent call last)</pre>",
             "a.html: shows 'Traceback (most recent call last)'",

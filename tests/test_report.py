@@ -12,6 +12,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from matplotlib import pyplot as plt
 from PIL import Image
 from playwright import sync_api
@@ -319,6 +320,8 @@ def test_page_in_a_browser(audit, scheme, browser, tmp_path):
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert not page.evaluate(TOO_WIDE)
+        axe = Axe().run(page)
+        assert not axe.violations_count, axe.generate_report()
     assert min(contrast(*pair) for pair in page.evaluate(COLOURS)) >= 4.5
     if audit is not undecided:
         page.keyboard.press("Tab")
