@@ -12,7 +12,7 @@ from scipy.stats import chi2, norm
 
 from leakage.audit.findings import Finding
 
-_SUMS = (4, 8, 16, 32)  # sides of blocks whose sums are compared; and whole images
+_SUMS = (4, 8, 16, 32)  # sides of blocks whose sums are compared, each a multiple of the last
 _WINDOW = 128  # samples of a difference that may not occur twice
 _LOOKED_AT = 16  # images in which repeated windows and blocks are looked for
 _FEW = 4  # equal blocks that are no accident
@@ -62,11 +62,11 @@ class Structure:
         if np.count_nonzero(counts) > 1:
             self._whole[blake2b(difference.tobytes(), digest_size=16).digest()] += 1
         self._remember(plain, cipher)
+        one, other = (np.bincount(image.ravel(), minlength=256) for image in (plain, cipher))
         for name, of in _KEPT.items():
-            one, other = of(plain), of(cipher)
-            self.kept[name] += bool(np.array_equal(one, other))
-        for side in (*_SUMS, 0):
-            self.kept[f"sums {side}"] += _sums_equal(plain, cipher, side)
+            self.kept[name] += bool(np.array_equal(of(one), of(other)))
+        for side, one, other in zip((*_SUMS, 0), _sums(plain), _sums(cipher), strict=True):
+            self.kept[f"sums {side}"] += bool(one.size and np.array_equal(one, other))
         if self.images <= _LOOKED_AT:
             self.windows += _repeated_windows(difference)
             self._compare_blocks(plain, cipher)
@@ -255,11 +255,12 @@ def _uneven(p_value: float | None, bias: float | None) -> Finding:
 
 
 _BYTES = np.arange(256)
-_KEPT = {
-    "histogram": lambda a: np.bincount(a.ravel(), minlength=256),
-    "folded histogram": lambda a: np.bincount(np.minimum(a, 255 - a).ravel(), minlength=128),
-    "folded half bytes": lambda a: np.bincount(
-        np.concatenate([_folded(a >> 4), _folded(a & 15)]), minlength=8
+_KEPT = {  # functions of an image's histogram
+    "histogram": lambda counts: counts,
+    "folded histogram": lambda counts: counts[:128] + counts[:127:-1],
+    "folded half bytes": lambda counts: sum(
+        np.bincount(np.minimum(half, 15 - half), weights=counts, minlength=8)
+        for half in (_BYTES >> 4, _BYTES & 15)
     ),
 }
 _MEANINGS = {
@@ -278,23 +279,19 @@ _MEANINGS = {
 }
 
 
-def _folded(halves: np.ndarray) -> np.ndarray:
-    return np.minimum(halves, 15 - halves).ravel()
-
-
-def _sums_equal(plain: np.ndarray, cipher: np.ndarray, side: int) -> bool:
-    if side == 0:
-        one, other = (a.sum((0, 1), dtype=np.int64) for a in (plain, cipher))
-        return bool(np.array_equal(one, other))
-    high, wide = (length // side for length in plain.shape[:2])
-    if not high * wide:
-        return False
-    grid = high, side, wide, side, -1
-    one, other = (
-        a[: high * side, : wide * side].reshape(grid).sum((1, 3), dtype=np.int64)
-        for a in (plain, cipher)
-    )
-    return bool(np.array_equal(one, other))
+def _sums(image: np.ndarray) -> list[np.ndarray]:
+    """Sums of blocks of the sides `_SUMS`, each made of four of the sums before; of the whole."""
+    last = image.reshape(*image.shape[:2], -1).astype(np.uint32)
+    found, side = [], 1
+    for larger in _SUMS:
+        step = larger // side
+        rows, columns = (length // step for length in last.shape[:2])
+        cut = last[: rows * step, : columns * step]
+        cut = sum(cut[i::step] for i in range(step))
+        last = sum(cut[:, i::step] for i in range(step))
+        found.append(last)
+        side = larger
+    return [*found, image.sum((0, 1), dtype=np.int64)]
 
 
 def _raster_blocks(image: np.ndarray) -> np.ndarray | None:
