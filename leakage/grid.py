@@ -162,7 +162,7 @@ def _settings(axis: str, entry: object) -> Iterator[dict]:
     """Every level of an entry, with defaults."""
     if isinstance(entry, str):
         entry = {AXES[axis]: entry}
-    if not isinstance(entry, Mapping) or AXES[axis] not in entry:
+    if not isinstance(entry, Mapping) or AXES[axis] not in {**entry, **entry.get("levels", {})}:
         raise ValueError(f"an entry is a word, or a mapping with {AXES[axis]!r}, not {entry!r}")
     try:
         entry = json.loads(json.dumps(dict(entry)))  # tuples become lists
@@ -174,7 +174,8 @@ def _settings(axis: str, entry: object) -> Iterator[dict]:
     if both := sorted(set(levels) & set(entry)):
         raise ValueError(f"{both[0]!r} is given as a value and in levels")
     for values in product(*levels.values()):
-        yield DEFAULTS[axis] | entry | dict(zip(levels, values, strict=True))
+        chosen = entry | dict(zip(levels, values, strict=True))
+        yield {AXES[axis]: chosen[AXES[axis]]} | DEFAULTS[axis] | chosen
 
 
 def named(name: str) -> Callable:

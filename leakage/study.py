@@ -363,6 +363,7 @@ def _table(cells: list[Cell], paths: list[dict[str, Path]], folder: Path) -> "pd
     words = ["method", "kind", "flags", "details", "error", *provenance()]
     table = table.reindex(columns=[*settings, "seed", *numbers, *words])
     table[numbers] = table[numbers].astype(float)
+    table["n"] = table["n"].astype("Int64")
     table[words] = table[words].astype("str").where(table[words].notna(), "")
     with replacing(folder / "table.parquet") as file:
         table.to_parquet(file)
