@@ -64,7 +64,7 @@ def overhead(cells: int, seconds: float, workers: tuple[int, ...]):
         spent = timed(grid, n_jobs=count)
         yield "overhead", "local", count, cells, 40, spent, ideal, None
         with (
-            LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address=None,
+            LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address=":0",
                          silence_logs=logging.CRITICAL) as cluster,
             Client(cluster), joblib.parallel_config(backend="dask"),
         ):  # fmt: skip

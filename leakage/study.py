@@ -285,7 +285,10 @@ def _estimate_cell(cell: dict, paths: dict[str, Path], stamp: dict) -> None:
             row = _estimate(cell, paths)
     except Exception as error:  # whatever it is, the other cells go on
         row = {"error": _told(error)}
-    row |= {"seconds": time.perf_counter() - start, "memory_mb": memory_mb(), **stamp}
+    timing = paths["cipher"].with_suffix(".json")
+    shared = json.loads(timing.read_bytes())["seconds"] if timing.is_file() else None
+    row |= {"seconds": time.perf_counter() - start, "shared_seconds": shared,
+            "memory_mb": memory_mb(), **stamp}  # fmt: skip
     _write_cell(paths["cell"], row)
 
 
@@ -302,12 +305,8 @@ def _estimate(cell: dict, paths: dict[str, Path]) -> dict:
         x, y, groups = (np.load(paths[name]) for name in ("plain", "cipher", "groups"))
         found = function(x, y, groups=groups, seed=cell["seed"], **options)
     row = asdict(found)
-    timing = paths["cipher"].with_suffix(".json")
-    shared = json.loads(timing.read_text())["seconds"] if timing.is_file() else None
     details = json.dumps(dict(row["details"]), default=float)
-    return row | {
-        "flags": "; ".join(row["flags"]), "details": details, "error": "", "shared_seconds": shared,
-    }  # fmt: skip
+    return row | {"flags": "; ".join(row["flags"]), "details": details, "error": ""}
 
 
 def _write_cell(path: Path, row: dict) -> None:

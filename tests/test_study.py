@@ -80,7 +80,7 @@ def real(tmp_path_factory):
 
 def cluster(workers):
     return LocalCluster(
-        n_workers=workers, threads_per_worker=1, dashboard_address=None,
+        n_workers=workers, threads_per_worker=1, dashboard_address=":0",
         silence_logs=logging.CRITICAL,
     )  # fmt: skip
 
