@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 VARYING = ("seconds", "shared_seconds", "memory_mb")
 #: Networks' batches that are in memory at once.
 _FORWARDS = 16
+_A_DAY = 24 * 3600
 
 
 def study(
@@ -118,6 +119,7 @@ def study(
     cells = cells_of(grid)
     stamp = provenance()
     sets = _image_sets(cells, folder)
+    _remove_fragments(folder)
     paths = [_paths(folder, cell, sets[_text(cell.images)], stamp) for cell in cells]
     left = [i for i, path in enumerate(paths) if not _finished(path["cell"])]
 
@@ -136,38 +138,43 @@ def study(
     return _table(cells, paths, folder)
 
 
+def _remove_fragments(folder: Path) -> None:
+    """Half-written files of processes that were killed; not those of a study that runs now."""
+    for path in folder.glob("*/.*"):
+        if time.time() - path.stat().st_mtime > _A_DAY:
+            path.unlink(missing_ok=True)
+
+
 def _image_sets(cells: list[Cell], folder: Path) -> dict[str, str]:
-    """Digest of each image set, by its settings; all sets are stored, and all settings checked."""
-    found, problems = {}, []
+    """Digest of each image set, by its settings; nothing is stored before all is checked."""
+    read, problems = {}, []
     for settings in {_text(c.images): c.images for c in cells}.values():
-        own = [c for c in cells if c.images == settings]
         label = _text(settings)
         try:
-            first, count, groups, digest = _read_through(settings)
+            first, groups, digest = _read_through(settings)
         except (ValueError, TypeError) as error:
             problems.append(f"images {label}: {error}")
             continue
-        problems += problems_with(own, first, groups)
-        found[label] = digest
-        if problems:
-            continue
+        problems += problems_with([c for c in cells if c.images == settings], first, groups)
+        read[label] = settings, groups, digest
+    if problems:
+        shown = "\n  - ".join(dict.fromkeys(problems))
+        raise ValueError(f"this grid cannot be run:\n  - {shown}")
+    for settings, groups, digest in read.values():
         file = _image_files(folder, digest)
         if not file["plain"].is_file():
             with replacing(file["groups"]) as stream:
                 np.save(stream, groups)
             with replacing(file["plain"]) as stream:
-                array = ArrayFile(stream, count)
+                array = ArrayFile(stream, len(groups))
                 for part in image_batches(**settings):
                     array.add(part.images)
                 array.close()
-    if problems:
-        shown = "\n  - ".join(dict.fromkeys(problems))
-        raise ValueError(f"this grid cannot be run:\n  - {shown}")
-    return found
+    return {label: digest for label, (_, _, digest) in read.items()}
 
 
-def _read_through(settings: dict) -> tuple[np.ndarray, int, np.ndarray, str]:
-    """The first image of a set, how many there are, their groups, and a digest of all."""
+def _read_through(settings: dict) -> tuple[np.ndarray, np.ndarray, str]:
+    """The first image of a set, the groups of all, and a digest."""
     first, groups, digest = None, [], hashlib.sha256()
     for part in image_batches(**settings):
         first = part.images[:1].copy() if first is None else first
@@ -175,7 +182,7 @@ def _read_through(settings: dict) -> tuple[np.ndarray, int, np.ndarray, str]:
         digest.update(part.images.data)
     joined = np.concatenate(groups).astype(np.int64)
     digest.update(joined.tobytes() + repr(first.shape).encode())
-    return first, len(joined), joined, digest.hexdigest()
+    return first, joined, digest.hexdigest()
 
 
 def _image_files(folder: Path, digest: str) -> dict[str, Path]:

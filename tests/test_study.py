@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 import yaml
 from distributed import Client, LocalCluster
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 import leakage
 import leakage.study  # the module, though the name then means the function
@@ -181,6 +182,29 @@ def test_a_failed_cell_is_a_row_and_is_tried_again(tmp_path, uninterrupted):
     assert np.array_equal(after["bits"], uninterrupted["bits"])
 
 
+@pytest.mark.slow
+def test_a_killed_local_worker_ends_the_study_and_the_next_goes_on(tmp_path, uninterrupted):
+    estimator = {"method": "cells:dies_once", "mark": str(tmp_path / "died")}
+    grid = SLEEPING | {"estimators": [estimator]}
+    with pytest.raises(TerminatedWorkerError) as caught:
+        run(grid, tmp_path, n_jobs=2)
+    assert caught.value.__notes__ == [
+        "What is finished is kept: run the same study again to go on."
+    ]
+    table = run(grid, tmp_path, n_jobs=2)
+    assert np.array_equal(table["bits"], uninterrupted["bits"])
+
+
+def test_old_fragments_are_removed(tmp_path):
+    old, new = (tmp_path / "shared" / name for name in (".old", ".new"))
+    old.parent.mkdir()
+    old.touch(), new.touch()
+    os.utime(old, (0, 0))
+    run(SLEEPING | {"seeds": [0]}, tmp_path)
+    assert not old.exists()
+    assert new.exists()
+
+
 def test_a_failed_shared_step_fails_its_own_cells_alone(tmp_path):
     table = run(SLEEPING | {"schemes": ["cells:OneOnly", "identity"], "seeds": [0]}, tmp_path)
     assert list(table["error"]) == ["ZeroDivisionError: more than one image", ""]
@@ -189,7 +213,7 @@ def test_a_failed_shared_step_fails_its_own_cells_alone(tmp_path):
 def test_a_worker_with_other_versions_is_refused(tmp_path):
     stamp = provenance() | {"numpy": "0.1"}
     cell = {"estimator": {"method": "canonical"}}
-    paths = {"cell": tmp_path / "cells" / "a.json"}
+    paths = {"cell": tmp_path / "cells" / "a.json", "cipher": tmp_path / "b.npy"}
     STUDY._estimate_cell(cell, paths, stamp)
     error = json.loads(paths["cell"].read_text())["error"]
     assert f"this worker has numpy {np.__version__}, not 0.1" in error
@@ -242,6 +266,12 @@ def test_an_impossible_grid_is_refused_before_any_work(tmp_path, change, message
             "estimators": ["canonical"]}  # fmt: skip
     with pytest.raises(ValueError, match=r"(?s)this grid cannot be run.*" + message):
         run(grid | change, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_nothing_is_stored_when_another_image_set_is_impossible(tmp_path):
+    with pytest.raises(ValueError, match="no file or folder"):
+        run(SLEEPING | {"images": [IMAGES, {"source": "/nowhere"}]}, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
