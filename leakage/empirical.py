@@ -12,6 +12,8 @@ from leakage.images import check_images
 
 #: A table is trusted when it holds at least this many samples per occupied cell.
 SAMPLES_PER_CELL = 5
+#: Tables up to this many cells are counted without sorting the values first.
+_DIRECT = 2**18
 #: Side in pixels of the blocks that permutations and intervals treat as one piece.
 BLOCK = 16
 
@@ -24,9 +26,28 @@ def contingency_table(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     >>> contingency_table(np.array([0, 0, 1]), np.array([5, 7, 7])).tolist()
     [[1, 1], [0, 1]]
     """
-    x, y = (np.unique(v, return_inverse=True)[1].ravel() for v in (x, y))
-    columns = int(y.max()) + 1
-    return np.bincount(x * columns + y, minlength=(int(x.max()) + 1) * columns).reshape(-1, columns)
+    (x, rows), (y, columns) = (_codes(np.asarray(v)) for v in (x, y))
+    if rows * columns > max(_DIRECT, 4 * x.size):
+        (x, rows), (y, columns) = (_ranks(v) for v in (x, y))
+    cell = x.astype(np.intp) * columns
+    cell += y
+    table = np.bincount(cell, minlength=rows * columns).reshape(rows, columns)
+    return table[table.any(1)][:, table.any(0)]
+
+
+def _codes(values: np.ndarray) -> tuple[np.ndarray, int]:
+    """Integers from 0 in the order of the values, and how many there may be: unsorted if cheap."""
+    if values.dtype.kind in "ui" and values.size:
+        low, high = int(values.min()), int(values.max())
+        if high - low < _DIRECT:
+            flat = values.ravel()
+            return (flat if low == 0 else flat.astype(np.int64) - low), high - low + 1
+    return _ranks(values)
+
+
+def _ranks(values: np.ndarray) -> tuple[np.ndarray, int]:
+    found, code = np.unique(values, return_inverse=True)
+    return code.ravel(), len(found)
 
 
 def _discrete(name: str, values) -> np.ndarray:
@@ -100,7 +121,7 @@ def plug_in(x: np.ndarray, y: np.ndarray, *, correction: str | None = "miller-ma
     if n < SAMPLES_PER_CELL * np.count_nonzero(table):
         flags.append(f"too few samples: {n} in {np.count_nonzero(table)} occupied cells")
     observed = table > 0
-    pointwise = np.log2(table[observed] * n / (table.sum(1)[:, None] * table.sum(0))[observed])
+    pointwise = np.log2(table[observed] / expected[observed])
     variance = np.average((pointwise - raw) ** 2, weights=table[observed]) / n
     variance += 2 * freedom / (2 * n * np.log(2)) ** 2  # at independence the first term vanishes
     half = 1.96 * np.sqrt(variance)
