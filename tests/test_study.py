@@ -329,6 +329,16 @@ def test_a_dask_cluster_gives_the_same_table(tmp_path, real, workers):
 
 
 @pytest.mark.slow
+def test_from_the_shell_on_a_cluster(tmp_path, uninterrupted):
+    file = tmp_path / "grid.json"
+    file.write_text(json.dumps(SLEEPING))
+    with cluster(2) as own:
+        address = own.scheduler_address
+        assert main(["study", str(file), "-o", str(tmp_path), "--scheduler", address]) == 0
+    assert_same(pd.read_parquet(tmp_path / "table.parquet"), uninterrupted)
+
+
+@pytest.mark.slow
 def test_local_processes_give_the_same_table(tmp_path, real):
     assert_same(run(REAL, tmp_path, n_jobs=2), real)
 
