@@ -14,6 +14,8 @@ _WHERE = {
     "Estimate": "leakage.estimate",
     "ImageSet": "leakage.images",
     "load_images": "leakage.images",
+    "image_batches": "leakage.batches",
+    "encrypt_batches": "leakage.batches",
     "get_scheme": "leakage.schemes",
     "list_schemes": "leakage.schemes",
     "encrypt_jpeg": "leakage.schemes",
@@ -27,6 +29,7 @@ _WHERE = {
     "representations": "leakage.embeddings",
     "plug_in": "leakage.empirical",
     "pixel_mi": "leakage.empirical",
+    "pixel_mi_in_batches": "leakage.empirical",
     "ksg": "leakage.classical",
     "spiked_cca": "leakage.classical",
     "canonical_test": "leakage.classical",
@@ -35,12 +38,15 @@ _WHERE = {
     "estimate_mi": "leakage.mine",
     "certified_mi": "leakage.certified",
     "mine": "leakage.mine",
+    "study": "leakage.study",
 }
 
-# `leakage.mine` and `leakage.audit` are both modules and functions in them: these imports make the
-# names mean the functions. The modules are light, torch is loaded when a function is called.
+# `leakage.mine`, `leakage.audit` and `leakage.study` are both modules and functions in them: these
+# imports make the names mean the functions. The modules are light, torch is loaded when a function
+# is called.
 from leakage.audit import audit  # noqa: E402, F401
 from leakage.mine import mine  # noqa: E402, F401
+from leakage.study import study  # noqa: E402, F401
 
 __all__ = ["__version__", *_WHERE]
 

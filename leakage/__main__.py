@@ -1,4 +1,7 @@
-"""The shell's face of the package: ``python -m leakage audit PLAIN CIPHER -o REPORT``."""
+"""The shell's face of the package: ``python -m leakage audit PLAIN CIPHER -o REPORT``.
+
+And ``python -m leakage study GRID.yaml -o RESULTS``.
+"""
 
 import argparse
 import subprocess
@@ -7,11 +10,12 @@ import tempfile
 from pathlib import Path
 
 CODES = "exit code: 0 no leak detected, 1 leak detected, 2 bad input, 3 undecided"
+STUDY_CODES = "exit code: 0 all cells finished, 2 bad input, 3 some cells failed"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m leakage", epilog=CODES)
+    parser = argparse.ArgumentParser(prog="python -m leakage")
     commands = parser.add_subparsers(required=True)
     audit = commands.add_parser(
         "audit", help="what do these ciphertexts give away of these images?", epilog=CODES
@@ -29,10 +33,21 @@ def main(arguments: list[str] | None = None) -> int:
     audit.add_argument("--profile", choices=("quick", "full"), default="quick")
     audit.add_argument("--seed", type=int, default=0)
     audit.set_defaults(run=_audit)
+    study = commands.add_parser(
+        "study", help="every cell of a grid of settings; goes on where it stopped",
+        epilog=STUDY_CODES,
+    )  # fmt: skip
+    study.add_argument("grid", help="JSON or YAML file: images, schemes, embeddings, estimators, "
+                       "seeds (see leakage.study)")  # fmt: skip
+    study.add_argument("-o", "--output", required=True, help="folder for the results")
+    study.add_argument("--jobs", type=int, help="processes (default: one for every core)")
+    study.add_argument("--scheduler", help="address of a Dask scheduler, or the file that it wrote "
+                       "(--scheduler-file): its workers do the work")  # fmt: skip
+    study.set_defaults(run=_study)
     options = parser.parse_args(arguments)
     try:
         return options.run(options)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
 
@@ -61,6 +76,35 @@ def _audit(options: argparse.Namespace) -> int:
     print(found.verdict)
     print(f"report: {paths['report.html']}")
     return {False: 0, True: 1, None: 3}[found.leaks]
+
+
+def _study(options: argparse.Namespace) -> int:
+    from leakage.study import study
+
+    common = {"out": options.output, "n_jobs": options.jobs}
+    if options.scheduler is None:
+        table = study(options.grid, **common)
+    else:
+        import joblib
+
+        try:
+            from distributed import Client
+        except ImportError:
+            raise ValueError("--scheduler needs Dask: pip install 'leakage[scale]'") from None
+        file = Path(options.scheduler).is_file()
+        where = {"scheduler_file" if file else "address": options.scheduler}
+        try:
+            client = Client(**where, set_as_default=False)
+        except OSError as error:
+            raise ValueError(f"no Dask scheduler at {options.scheduler}: {error}") from None
+        with client, joblib.parallel_config(backend="dask", client=client):
+            table = study(options.grid, **common)
+    failed = table.loc[table["error"] != "", "error"]
+    print(f"{len(table) - len(failed)} of {len(table)} cells finished")
+    for error, count in failed.value_counts().items():
+        print(f"{count} failed: {error}")
+    print(f"table: {Path(options.output, 'table.parquet')}")
+    return 3 if len(failed) else 0
 
 
 def _through_program(program: str, plain: str, folder: str, mode: str) -> tuple[Path, Path]:

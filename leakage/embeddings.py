@@ -203,6 +203,7 @@ def embed_layers(
     weights: str | None = "default",
     seed: int = 0,
     pooling: Pooling = "mean",
+    cache: bool = True,
 ) -> dict[str, np.ndarray]:
     """Vectors of several layers in one pass.
 
@@ -215,6 +216,8 @@ def embed_layers(
     pooling : {"mean", "std", "grid"}
         What remains of a layer's map: its mean, its standard deviation, or the means over a 4x4
         grid, each of every channel.
+    cache : bool
+        Keep the result on disk, and take it from there if it is.
 
     Returns
     -------
@@ -234,7 +237,7 @@ def embed_layers(
             raise _unknown_layer(layer, known, model)
     if pooling not in get_args(Pooling):
         raise ValueError(f"pooling must be one of {', '.join(get_args(Pooling))}, not {pooling!r}")
-    return _embed(images, model, layers, weights, seed, pooling)
+    return _embed(images, model, layers, weights, seed, pooling, cache)
 
 
 def embed(
@@ -311,7 +314,8 @@ def patch_statistics(images: np.ndarray) -> np.ndarray:
 
 
 def representations(
-    images: np.ndarray, rungs: Sequence[str] | None = None, *, model: str = BUNDLED
+    images: np.ndarray, rungs: Sequence[str] | None = None, *, model: str = BUNDLED,
+    cache: bool = True,
 ) -> dict[str, np.ndarray]:
     """The ladder of representations, from counts of grey levels to a network's last layer.
 
@@ -328,6 +332,8 @@ def representations(
         the histogram, the patch statistics and seven layers of the bundled network.
     model : str
         As of `embed`; any other than the bundled one needs `rungs`.
+    cache : bool
+        As of `embed_layers`.
 
     Returns
     -------
@@ -355,17 +361,19 @@ def representations(
     found = {rung: direct[rung](images) for rung in rungs if rung in direct}
     for pooling in dict.fromkeys(p for _, p in split.values()):
         layers = [layer for layer, p in split.values() if p == pooling]
-        vectors = embed_layers(images, layers, model, pooling=pooling)
+        vectors = embed_layers(images, layers, model, pooling=pooling, cache=cache)
         found |= {r: vectors[layer] for r, (layer, p) in split.items() if p == pooling}
     return {rung: found[rung] for rung in rungs}
 
 
-def _embed(images, model, layers, weights, seed, pooling):
+def _embed(images, model, layers, weights, seed, pooling, cache=True):
     check_images(images)
     if weights not in ("default", None):
         raise ValueError(f"weights must be 'default' or None, not {weights!r}")
     if model == HISTOGRAM:
         return {layer: _histograms(images) for layer in layers}
+    if not cache:
+        return _compute(images, model, layers, weights, seed, pooling, "", "")
     memory = joblib.Memory(cache_folder(), verbose=0)
     # the images are hashed once, here, rather than stored beside every result
     cached = memory.cache(_compute, ignore=["images"])

@@ -1,6 +1,9 @@
 """Mutual information of paired discrete samples, and of the pixels of image sets."""
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
+from scipy.stats import t as student_t
 
 from leakage.corrections import CORRECTIONS, jackknife_mi, plug_in_mi
 from leakage.estimate import Estimate
@@ -9,6 +12,8 @@ from leakage.images import check_images
 
 #: A table is trusted when it holds at least this many samples per occupied cell.
 SAMPLES_PER_CELL = 5
+#: Tables up to this many cells are counted without sorting the values first.
+_DIRECT = 2**18
 #: Side in pixels of the blocks that permutations and intervals treat as one piece.
 BLOCK = 16
 #: Couples are swapped in so many bundles at most, each with a table of its own.
@@ -23,9 +28,28 @@ def contingency_table(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     >>> contingency_table(np.array([0, 0, 1]), np.array([5, 7, 7])).tolist()
     [[1, 1], [0, 1]]
     """
-    x, y = (np.unique(v, return_inverse=True)[1].ravel() for v in (x, y))
-    columns = int(y.max()) + 1
-    return np.bincount(x * columns + y, minlength=(int(x.max()) + 1) * columns).reshape(-1, columns)
+    (x, rows), (y, columns) = (_codes(np.asarray(v)) for v in (x, y))
+    if rows * columns > max(_DIRECT, 4 * x.size):
+        (x, rows), (y, columns) = (_ranks(v) for v in (x, y))
+    cell = x.astype(np.intp) * columns
+    cell += y
+    table = np.bincount(cell, minlength=rows * columns).reshape(rows, columns)
+    return table[table.any(1)][:, table.any(0)]
+
+
+def _codes(values: np.ndarray) -> tuple[np.ndarray, int]:
+    """Integers from 0 in the order of the values, and how many there may be: unsorted if cheap."""
+    if values.dtype.kind in "ui" and values.size:
+        low, high = int(values.min()), int(values.max())
+        if high - low < _DIRECT:
+            flat = values.ravel()
+            return (flat if low == 0 else flat.astype(np.int64) - low), high - low + 1
+    return _ranks(values)
+
+
+def _ranks(values: np.ndarray) -> tuple[np.ndarray, int]:
+    found, code = np.unique(values, return_inverse=True)
+    return code.ravel(), len(found)
 
 
 def _discrete(name: str, values) -> np.ndarray:
@@ -99,7 +123,7 @@ def plug_in(x: np.ndarray, y: np.ndarray, *, correction: str | None = "miller-ma
     if n < SAMPLES_PER_CELL * np.count_nonzero(table):
         flags.append(f"too few samples: {n} in {np.count_nonzero(table)} occupied cells")
     observed = table > 0
-    pointwise = np.log2(table[observed] * n / (table.sum(1)[:, None] * table.sum(0))[observed])
+    pointwise = np.log2(table[observed] / expected[observed])
     variance = np.average((pointwise - raw) ** 2, weights=table[observed]) / n
     variance += 2 * freedom / (2 * n * np.log(2)) ** 2  # at independence the first term vanishes
     half = 1.96 * np.sqrt(variance)
@@ -304,13 +328,109 @@ def pixel_swap_p_value(
     return permutation_p_value(observed, np.array([score(s) for s in signs]))
 
 
-def _block_interval(bits, noise, table, x, y, mask) -> tuple[float, float]:
-    """Interval over blocks, widened by the estimator's own noise at independence."""
+def pixel_mi_in_batches(
+    batches: Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]],
+    *,
+    permutations: int = 199,
+    seed: int = 0,
+) -> Estimate:
+    """The same as `pixel_mi` of any number of images, in the memory that one batch needs.
+
+    Parameters
+    ----------
+    batches : callable
+        Gives pairs of images and their ciphertexts anew at each call, uint8 and of one shape
+        within a pair: the tables are counted first, the spread over blocks in a second pass.
+    permutations : int
+        Blocks are shuffled within their batch, which is as exact a test. The tables of all
+        permutations are kept, half a megabyte each.
+    seed : int
+        Of the permutations.
+
+    Returns
+    -------
+    Estimate
+        As of `pixel_mi`, and equal to it where one batch holds all images.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `pixel_mi`.
+
+    Examples
+    --------
+    >>> from leakage import get_scheme, load_images
+    >>> plain = load_images(count=16).images
+    >>> cipher = get_scheme("bitplane", bits=5).encrypt(plain, bytes(16))
+    >>> halves = lambda: ((plain[i : i + 8], cipher[i : i + 8]) for i in (0, 8))
+    >>> whole = pixel_mi(plain, cipher, permutations=9)
+    >>> pixel_mi_in_batches(halves, permutations=9).bits == whole.bits
+    True
+    """
+    rng = np.random.default_rng(seed)
+    table, inside = np.zeros((2, 256, 256), np.int64)
+    null = np.zeros((permutations, 256, 256), np.int64)
+    count = 0
+    for plain, cipher in batches():
+        check_images(plain, "plain"), check_images(cipher, "cipher")
+        if plain.shape != cipher.shape:
+            raise ValueError(f"plain has shape {plain.shape}, cipher {cipher.shape}")
+        table += _byte_table(plain, cipher)
+        x, y = _blocks(plain), _blocks(cipher)
+        inside += _byte_table(x, y)
+        for one in null:
+            one += _byte_table(x, y[rng.permutation(len(y))])
+        count += len(x)
+    _, name, bits, noise = _best_mask(table)
+    raw = plug_in_mi(table)
+    low = high = p_value = None
+    if count > 1:
+        mask = _MASKS[name]
+        small = _reduced(table, mask)
+        moments = (0, 0.0, 0.0)
+        for plain, cipher in batches():
+            x, y = (_blocks(side) & np.uint8(mask) for side in (plain, cipher))
+            moments = _merged(moments, _influence(small, x, y, mask))
+        low, high = _widened(bits, noise, _interval(bits, *moments))
+        if permutations:
+            found = np.array([_best_mask(one)[0] for one in null])
+            p_value = permutation_p_value(_best_mask(inside)[0], found)
+    return Estimate(
+        bits, low, high, p_value, int(table.sum()), f"plug-in of {name}, jackknife", "estimate",
+        (), {"plug-in": raw, "bias": raw - bits},
+    )
+
+
+def _merged(moments: tuple[int, float, float], values: np.ndarray) -> tuple[int, float, float]:
+    """Count, mean and sum of squared deviations, with more values (Chan et al., 1979)."""
+    n, mean, squares = moments
+    step, total = values.mean() - mean, n + len(values)
+    squares += ((values - values.mean()) ** 2).sum() + step**2 * n * len(values) / total
+    return total, mean + step * len(values) / total, squares
+
+
+def _interval(bits: float, n: int, _mean: float, squares: float) -> tuple[float, float]:
+    """That of `clustered_interval` with every value its own cluster."""
+    half = student_t.ppf(0.975, n - 1) * np.sqrt(squares * n / (n - 1)) / n
+    return bits - half, bits + half
+
+
+def _influence(table: np.ndarray, x: np.ndarray, y: np.ndarray, mask: int) -> np.ndarray:
+    """First-order contribution of each block to the information in a table."""
     shift = 0 if mask & 1 else 8 - mask.bit_count()
-    n = table.sum()
-    expected = table.sum(1, keepdims=True) * table.sum(0) / n
+    expected = table.sum(1, keepdims=True) * table.sum(0) / table.sum()
     pointwise = np.log2(np.maximum(table, 1) / np.maximum(expected, 1e-12))
-    influence = pointwise[x >> shift, y >> shift].mean(1)  # one value a block
-    low, high = clustered_interval(bits, influence, np.arange(len(influence)))
-    half = np.hypot((high - low) / 2, 1.96 * noise)
+    return pointwise[x >> shift, y >> shift].mean(1)
+
+
+def _block_interval(bits, noise, table, x, y, mask) -> tuple[float, float]:
+    """Interval over blocks."""
+    influence = _influence(table, x, y, mask)
+    interval = clustered_interval(bits, influence, np.arange(len(influence)))
+    return _widened(bits, noise, interval)
+
+
+def _widened(bits: float, noise: float, interval: tuple[float, float]) -> tuple[float, float]:
+    """An interval widened by the estimator's own noise at independence."""
+    half = np.hypot((interval[1] - interval[0]) / 2, 1.96 * noise)
     return float(bits - half), float(bits + half)

@@ -192,7 +192,7 @@ def read_image(path: Path, mode: str) -> np.ndarray:
         raise ValueError(f"cannot be read ({error})") from None
 
 
-def _patches(image: np.ndarray, size: int) -> np.ndarray:
+def patches(image: np.ndarray, size: int) -> np.ndarray:
     """Non-overlapping patches in raster order, at most PATCHES_PER_IMAGE, evenly spread."""
     rows, columns = image.shape[0] // size, image.shape[1] // size
     if rows * columns == 0:
@@ -229,7 +229,7 @@ def _from_files(
             if path.suffix.lower() not in SUFFIXES:
                 raise ValueError(f"is not one of {', '.join(SUFFIXES)}")
             image = read_image(path, mode)
-            pieces.append(image[None] if size is None else _patches(image, size))
+            pieces.append(image[None] if size is None else patches(image, size))
         except ValueError as error:
             problems.append(f"{name} {error}")
             continue
@@ -283,13 +283,56 @@ def _from_torchvision(
     for i, picture in enumerate(_torchvision_images(name, count or 10**9)):
         image = np.asarray(picture.convert("L" if mode == "gray" else "RGB"))
         try:
-            pieces.append(image[None] if size is None else _patches(image, size))
+            pieces.append(image[None] if size is None else patches(image, size))
         except ValueError as error:
             raise ValueError(f"{name}[{i}] {error}; give a smaller size, or size=None") from None
         names.append(f"{name}[{i}]")
     if len({piece.shape[1:] for piece in pieces}) > 1:
         raise ValueError(f"the images of {name} differ in size; give size=... to cut patches")
     return pieces, names, [f"torchvision.datasets.{name}"] * len(names)
+
+
+def check_choice(size: int | None, count: int | None, mode: str) -> None:
+    """Refuse arguments that `load_images` cannot mean, before anything is read."""
+    if mode not in ("gray", "rgb"):
+        raise ValueError(f"mode must be 'gray' or 'rgb', not {mode!r}")
+    for name, value in (("size", size), ("count", count)):
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | np.integer):
+            raise TypeError(f"{name} must be an int or None, not {value!r}")
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, not {value}")
+
+
+def drawn(total: int, count: int, seed: int, source: str | Path) -> np.ndarray:
+    """Which `count` of `total` patches are kept, in order."""
+    if count > total:
+        raise ValueError(
+            f"count={count}, but {source} holds {total} images of this size; "
+            "give a smaller count or size"
+        )
+    return np.sort(np.random.default_rng(seed).choice(total, count, replace=False))
+
+
+def image_files(source: str | Path, size: int | None) -> list[tuple[str, Path, str]]:
+    """Name, path and credit of every file of a source that is not torchvision's."""
+    if str(source) == "photographs":
+        if size is None:
+            raise ValueError("the photographs differ in size; give size=... to cut patches")
+        files = [(p.name, p.file(), f"{p.author}, {p.licence}") for p in PHOTOGRAPHS]
+        files = [entry for entry in files if _holds_patch(entry[1], size)]
+        if not files:
+            raise ValueError(f"no photograph holds a patch of size {size}; give a smaller size")
+        return files
+    folder = Path(source).expanduser()
+    if not folder.exists():
+        raise ValueError(
+            f"no file or folder {str(source)!r} (looked in {Path.cwd()}); other sources are "
+            "'photographs' and 'torchvision:NAME'"
+        )
+    base = folder if folder.is_dir() else folder.parent
+    return [(p.relative_to(base).as_posix(), p, "") for p in _files(folder)]
 
 
 def load_images(
@@ -334,47 +377,17 @@ def load_images(
     >>> photographs.images.shape, photographs.images.dtype
     ((100, 64, 64), dtype('uint8'))
     """
-    if mode not in ("gray", "rgb"):
-        raise ValueError(f"mode must be 'gray' or 'rgb', not {mode!r}")
-    for name, value in (("size", size), ("count", count)):
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int | np.integer):
-            raise TypeError(f"{name} must be an int or None, not {value!r}")
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, not {value}")
-
+    check_choice(size, count, mode)
     if str(source).startswith("torchvision:"):
         dataset = str(source).removeprefix("torchvision:")
         pieces, names, credits = _from_torchvision(dataset, size, count, mode)
-    elif str(source) == "photographs":
-        if size is None:
-            raise ValueError("the photographs differ in size; give size=... to cut patches")
-        files = [(p.name, p.file(), f"{p.author}, {p.licence}") for p in PHOTOGRAPHS]
-        files = [entry for entry in files if _holds_patch(entry[1], size)]
-        if not files:
-            raise ValueError(f"no photograph holds a patch of size {size}; give a smaller size")
-        pieces, names, credits = _from_files(files, size, mode)
     else:
-        folder = Path(source).expanduser()
-        if not folder.exists():
-            raise ValueError(
-                f"no file or folder {str(source)!r} (looked in {Path.cwd()}); other sources are "
-                "'photographs' and 'torchvision:NAME'"
-            )
-        base = folder if folder.is_dir() else folder.parent
-        files = [(p.relative_to(base).as_posix(), p, "") for p in _files(folder)]
-        pieces, names, credits = _from_files(files, size, mode)
+        pieces, names, credits = _from_files(image_files(source, size), size, mode)
 
     images = np.concatenate(pieces)
     groups = np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces])
     if count is not None:
-        if count > len(images):
-            raise ValueError(
-                f"count={count}, but {source} holds {len(images)} images of this size; "
-                "give a smaller count or size"
-            )
-        keep = np.sort(np.random.default_rng(seed).choice(len(images), count, replace=False))
+        keep = drawn(len(images), count, seed, source)
         images, groups = images[keep], groups[keep]
     return ImageSet(images, groups, tuple(names), tuple(credits))
 

@@ -55,7 +55,7 @@ def recorded(name: str) -> tuple[pd.DataFrame, str]:
     Parameters
     ----------
     name : str
-        ``"estimators"``, ``"discrete_estimators"``, ``"calibration"`` or ``"ladder"``.
+        ``"estimators"``, ``"discrete_estimators"``, ``"calibration"``, ``"ladder"`` or ``"study"``.
 
     Raises
     ------

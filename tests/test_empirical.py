@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import kstest
 from sklearn.metrics import mutual_info_score
@@ -174,3 +175,15 @@ def test_bad_requests(photographs):
 def test_contingency_table_counts_every_sample(rng):
     x, y = rng.integers(-5, 5, (2, 100))
     assert contingency_table(x, y).sum() == 100
+
+
+@pytest.mark.parametrize(
+    ("dtype", "low", "high"),
+    [("u1", 0, 256), ("i1", -128, 128), ("i8", -3, 4), ("i8", 0, 10**12), ("u8", 0, 2**63),
+     ("?", 0, 2), ("U", 0, 12)],
+)  # fmt: skip
+def test_every_way_of_counting_gives_the_same_table(rng, dtype, low, high):
+    kind = "u8" if dtype == "u8" else "i8"
+    x, y = rng.integers(low, high, (2, 20, 10), kind).astype(dtype)
+    expected = pd.crosstab(x.ravel(), y.ravel()).to_numpy()
+    assert np.array_equal(contingency_table(x, y), expected)

@@ -1,0 +1,37 @@
+"""Estimators and schemes for the tests of studies, as a reader would write them."""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from leakage import Estimate
+
+
+def correlation(x, y, *, groups, seed, seconds=0.0, fail_seed=None, unless=None):
+    """Takes a known time, or fails for one seed unless a file exists."""
+    time.sleep(seconds)
+    if seed == fail_seed and not (unless and Path(unless).exists()):
+        raise OverflowError(f"seed {seed}, as asked")
+    value = float(np.mean(x * np.random.default_rng(seed).permutation(y)))
+    return Estimate(value, None, None, 0.5, len(groups), "correlation", "estimate")
+
+
+def dies_once(x, y, *, groups, seed, mark):
+    """Kills its worker where the file is not there yet."""
+    if seed == 1 and not Path(mark).exists():
+        Path(mark).touch()
+        os._exit(1)
+    return correlation(x, y, groups=groups, seed=seed)
+
+
+@dataclass(frozen=True)
+class OneOnly:
+    """Encrypts one image, and fails on more."""
+
+    def encrypt(self, images, key, *, first_index=0, keying="fresh"):
+        if len(images) > 1:
+            raise ZeroDivisionError("more than one image")
+        return images
