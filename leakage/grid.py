@@ -12,10 +12,10 @@ from typing import get_args
 import numpy as np
 
 from leakage.certified import certified_mi
-from leakage.empirical import pixel_mi_in_batches
 from leakage.evidence import check_samples
 from leakage.images import check_choice
 from leakage.mine import Method, estimate_mi
+from leakage.pixels import pixel_mi_in_batches
 from leakage.schemes import Scheme, get_scheme
 
 #: The five axes, and what an entry that is only a word names.

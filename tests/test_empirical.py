@@ -4,15 +4,9 @@ import pytest
 from scipy.stats import kstest
 from sklearn.metrics import mutual_info_score
 
-import leakage
 from leakage.corrections import CORRECTIONS
-from leakage.empirical import contingency_table, pixel_mi, plug_in
+from leakage.empirical import contingency_table, plug_in
 from leakage.exact import entropy
-
-
-def encrypted(images, bits, key, name="bitplane"):
-    scheme = leakage.get_scheme(name, bits=bits)
-    return scheme.encrypt(images, key), leakage.exact_leakage(scheme, images).bits
 
 
 def test_by_hand():
@@ -97,54 +91,6 @@ def test_flags_and_missing_p_value(rng):
     assert "too few samples" in e.flags[0]
 
 
-@pytest.fixture(scope="module")
-def patches(photographs):
-    """65,536 pixels."""
-    keep = np.random.default_rng(0).choice(len(photographs), 16, replace=False)
-    return photographs.images[keep]
-
-
-@pytest.mark.parametrize("bits", range(9))
-@pytest.mark.parametrize("name", ["bitplane", "nonzero-key"])
-def test_pixel_mi_is_exact_within_two_hundredths(name, bits, patches, key):
-    cipher, exact = encrypted(patches, bits, key, name)
-    assert pixel_mi(patches, cipher, permutations=0).bits == pytest.approx(exact, abs=0.02)
-
-
-@pytest.mark.parametrize("bits", [1, 4, 7])
-def test_pixel_mi_names_the_planes(bits, patches, key):
-    e = pixel_mi(patches, encrypted(patches, bits, key)[0], permutations=19)
-    planes = f"{8 - bits} least significant planes" if bits < 7 else "the least significant plane"
-    assert planes in e.method
-    assert e.p_value == 0.05
-    assert e.low < e.bits < e.high
-
-
-def test_pixel_mi_of_low_planes_and_colour(key):
-    images = leakage.load_images(count=8, mode="rgb").images
-    scheme = leakage.get_scheme("bitplane", bits=5, order="lsb")
-    e = pixel_mi(images, scheme.encrypt(images, key), permutations=0)
-    assert "3 most significant planes" in e.method
-    assert e.bits == pytest.approx(leakage.exact_leakage(scheme, images).bits, abs=0.02)
-
-
-def test_pixel_mi_null(patches):
-    """Full encryption under ten keys: at most three p-values up to 0.1; false alarms: 0.013."""
-    p = []
-    for i in range(10):
-        cipher, _ = encrypted(patches, 8, bytes([i]) * 16)
-        e = pixel_mi(patches, cipher, permutations=49, seed=i)
-        assert abs(e.bits) < 0.002
-        p.append(e.p_value)
-    assert np.sum(np.array(p) <= 0.1) <= 3
-
-
-def test_one_small_image_has_no_interval(photographs, key):
-    small = photographs.images[:1, :16, :16]
-    e = pixel_mi(small, small)
-    assert e.low is e.high is e.p_value is None
-
-
 @pytest.mark.parametrize(
     ("x", "y", "error", "says"),
     [
@@ -161,15 +107,9 @@ def test_bad_samples(x, y, error, says):
         plug_in(x, y)
 
 
-def test_bad_requests(photographs):
+def test_bad_requests():
     with pytest.raises(ValueError, match="no correction 'magic'"):
         plug_in(np.arange(4), np.arange(4), correction="magic")
-    with pytest.raises(ValueError, match="they are pairs"):
-        pixel_mi(photographs.images[:2], photographs.images[:3])
-    with pytest.raises(ValueError, match="cipher must be uint8"):
-        pixel_mi(photographs.images[:2], photographs.images[:2] / 255)
-    with pytest.raises(ValueError, match="constant"):
-        pixel_mi(np.zeros((4, 32, 32), np.uint8), np.zeros((4, 32, 32), np.uint8))
 
 
 def test_contingency_table_counts_every_sample(rng):

@@ -3,10 +3,12 @@ import pytest
 
 from leakage.evidence import (
     clustered_interval,
+    combined_p_value,
     diagonal_null,
     permutation_p_value,
     sequential_test,
     shuffle_z,
+    sign_flip_p_value,
     split_by_group,
 )
 
@@ -93,3 +95,16 @@ def test_sequential_test_is_exact_where_cross_fitting_is_not(rng):
     limit = 0.05 + 4 * np.sqrt(0.05 * 0.95 / 400)
     assert rejected / 400 <= limit
     assert mutual / 400 > 0.09
+
+
+def test_sign_flips_hold_their_level(rng):
+    """400 nulls of 30 couples: rejections at 0.05; false alarms of this test: below 1e-4."""
+    p = [sign_flip_p_value(rng.standard_t(3, 30), 99, rng) for _ in range(400)]
+    assert np.mean(np.array(p) <= 0.05) < 0.05 + 4 * np.sqrt(0.05 * 0.95 / 400)
+    assert sign_flip_p_value(rng.normal(1, 1, 60), 999, rng) < 0.01
+
+
+def test_combined_p_values():
+    assert combined_p_value([0.2], [7], 99) == pytest.approx(0.2)
+    assert combined_p_value([0.1, 0.5], [1, 0], 99) == pytest.approx(0.1)
+    assert 0 < combined_p_value([1.0, 1.0], [1, 1], 99) < 1

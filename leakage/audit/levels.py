@@ -10,10 +10,10 @@ from leakage.audit.findings import Finding
 from leakage.certified import certified_mi
 from leakage.classical import canonical_test
 from leakage.embeddings import embed_layers, patch_statistics
-from leakage.empirical import pixel_mi, pixel_swap_p_value
 from leakage.evidence import check_samples, combined_p_value, sign_flip_p_value, split_by_group
 from leakage.exact import entropy
 from leakage.mine import Samples, earlier_folds, estimate_mi, learn
+from leakage.pixels import pixel_mi, pixel_swap_p_value
 
 BLOCK = 16  # side of the patches of the pixel and patch views
 CROP = 224  # side of what the network sees of an image, at most
