@@ -145,7 +145,7 @@ class Explorer:
         self.picture.options = [(name, i) for i, name in enumerate(names)]
         self.picture.value = picture % len(names)
 
-    def _show_levels(self, wanted: float | None = None) -> None:
+    def _show_levels(self, wanted: float) -> None:
         has_levels = self.scheme.value in LEVELS
         _, words, values = LEVELS.get(self.scheme.value, ("", "no levels", (0,)))
         self.level.description = words
@@ -154,9 +154,11 @@ class Explorer:
         self.level.value = wanted if wanted in values else values[len(values) // 2]
 
     def _from_controls(self) -> Setting:
+        # a scheme without levels keeps the level for the next one that has them
+        level = self.setting.level if self.level.disabled else self.level.value
         return replace(
             self.setting, source=self.source.value, picture=self.picture.value,
-            scheme=self.scheme.value, level=self.level.value, layer=self.layer.value,
+            scheme=self.scheme.value, level=level, layer=self.layer.value,
         )  # fmt: skip
 
     def _changed(self, change: dict) -> None:
@@ -195,7 +197,7 @@ class Explorer:
             if control is self.source:
                 self._show_images(0)
             if control is self.scheme:
-                self._show_levels(self.level.value)
+                self._show_levels(self.setting.level)
         self._show(self._from_controls())
 
     def _show(self, setting: Setting) -> None:
