@@ -1,8 +1,6 @@
 """Live controls over `leakage.explorer`, for JupyterLab, Colab and Voila."""
 
-import base64
 import html
-import io
 import tempfile
 import time
 from collections.abc import Iterator
@@ -11,13 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import ipywidgets as widgets
-import numpy as np
 import pandas as pd
-from PIL import Image
 
 from leakage import explorer
 from leakage.explorer import LAYERS, LEVELS, Setting, View
 from leakage.images import SUFFIXES, load_images
+from leakage.players import data_address, png
 from leakage.schemes import list_schemes
 
 _WIDE = {"style": {"description_width": "8.5rem"}, "layout": {"width": "27rem", "max_width": "95%"}}
@@ -30,23 +27,10 @@ _STYLE = """<style>
 </style>"""
 
 
-def png_address(picture: np.ndarray) -> str:
-    """A picture as a PNG file in an address of its own, that needs no server.
-
-    Examples
-    --------
-    >>> png_address(np.zeros((2, 2), np.uint8))[:22]
-    'data:image/png;base64,'
-    """
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "png", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
-
-
 def pictures_html(view: View) -> str:
     """The pictures of a view side by side, each with its title, also as its description."""
     figures = [
-        f'<figure><img alt="{html.escape(title)}" src="{png_address(picture)}">'
+        f'<figure><img alt="{html.escape(title)}" src="{data_address(png(picture))}">'
         f"<figcaption>{html.escape(title)}</figcaption></figure>"
         for title, picture in zip(explorer.titles(view), view.pictures.values(), strict=True)
     ]
@@ -58,7 +42,7 @@ def readable(leaks: pd.DataFrame) -> pd.DataFrame:
 
     Examples
     --------
-    >>> table = pd.DataFrame({"bits": [0.1239, -0.0001], "p": [np.nan, 0.0001]})
+    >>> table = pd.DataFrame({"bits": [0.1239, -0.0001], "p": [None, 0.0001]})
     >>> readable(table).values.tolist()
     [['0.124', ''], ['0.000', '< 0.001']]
     """
