@@ -1,12 +1,14 @@
 """The first code cell of every notebook: installs the package where it is missing, as in Colab.
 
-`python scripts/bootstrap.py` writes the cell into all notebooks, with the address of the repository
-that they are published from: $BOOK_REPO_URL, GitHub Actions' variables, or git's remote `origin`.
-Whoever publishes a fork runs it once and commits. Until then the book has no Colab button.
+`python scripts/bootstrap.py` writes the cell into all notebooks, new ones too. With `--publish` it
+holds the address of the repository that they are published from: $BOOK_REPO_URL, GitHub Actions'
+variables, or git's remote `origin`. Whoever publishes a fork runs that once and commits. Until then
+the book has no Colab button.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -52,14 +54,25 @@ def write_cell(path: Path, source: str) -> None:
     nbformat.write(notebook, path)
 
 
-def main() -> int:
+def known_address(paths: list[Path]) -> str:
+    """The address that the notebooks hold already; empty if they hold none, or several."""
+    held = re.compile(r'"LEAKAGE_SOURCE\\", \\"(.+?)\\"')
+    found = {address for path in paths for address in held.findall(path.read_text("utf8"))}
+    return found.pop() if len(found) == 1 else ""
+
+
+def main(publish: bool = False) -> int:
     """Write the cell into every notebook."""
-    address = pip_address(*find_repo(ROOT))
-    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+    paths = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    address = pip_address(*find_repo(ROOT)) if publish else known_address(paths)
+    if publish and not address:
+        print("No repository was found; name it: BOOK_REPO_URL=https://...", file=sys.stderr)
+        return 1
+    for path in paths:
         write_cell(path, cell_source(address))
-    print(f"notebooks install leakage from {address or 'nowhere: no repository was found'}")
+    print(f"notebooks install leakage from {address or 'nowhere yet'}")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main("--publish" in sys.argv[1:]))

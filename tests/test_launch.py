@@ -92,3 +92,24 @@ def test_the_cell_is_written_once(book):
     assert [c.source for c in code] == [bootstrap.cell_source(f"git+{URL}@main"), "1 + 1"]
     assert book_repo.installs_from(book, URL)
     assert not book_repo.installs_from(book, "https://github.com/someone/their")
+
+
+def test_publishing_fills_in_the_address_and_new_chapters_keep_it(book, monkeypatch):
+    monkeypatch.setattr(bootstrap, "ROOT", book)
+    monkeypatch.setenv("BOOK_REPO_URL", URL)
+    assert bootstrap.main(publish=True) == 0
+    monkeypatch.delenv("BOOK_REPO_URL")
+    shutil.copy(book / NOTEBOOK, book / "notebooks" / "other.ipynb")
+    bootstrap.write_cell(book / "notebooks" / "other.ipynb", bootstrap.cell_source())
+    assert bootstrap.main() == 0
+    assert book_repo.installs_from(book, URL)
+
+
+def test_publishing_from_nowhere_changes_nothing(book, monkeypatch, capsys):
+    monkeypatch.setattr(bootstrap, "ROOT", book)
+    for name in ("BOOK_REPO_URL", "GITHUB_REPOSITORY"):
+        monkeypatch.delenv(name, raising=False)
+    before = (book / NOTEBOOK).read_bytes()
+    assert bootstrap.main(publish=True) == 1
+    assert "BOOK_REPO_URL" in capsys.readouterr().err
+    assert (book / NOTEBOOK).read_bytes() == before
