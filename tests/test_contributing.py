@@ -15,7 +15,7 @@ GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf8")
 BLOCK = re.compile(
     r"(?:^`(?P<file>[^`\n]+)`:\n\n)?^```(?P<kind>\w+)\n(?P<body>.*?)^```$", re.M | re.S
 )
-COPIED = ("leakage", "notebooks", "tests", "pyproject.toml", "_toc.yml")
+COPIED = ("book", "leakage", "notebooks", "scripts", "tests", "pyproject.toml", "_toc.yml")
 A_PAGE = 110  # lines
 
 

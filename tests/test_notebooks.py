@@ -2,6 +2,7 @@
 
 import ast
 import re
+import sys
 from pathlib import Path
 
 import nbformat
@@ -14,6 +15,10 @@ from papermill.exceptions import PapermillExecutionError
 from leakage.parameters import ParameterError
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+import bootstrap  # noqa: E402
+
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 OVERRIDES = yaml.safe_load((ROOT / "tests" / "overrides.yaml").read_text(encoding="utf8"))
 PARAMETER = re.compile(r"(?P<name>\w+): (?P<type>\w+(\[\w+\])?) = (?P<value>[^=|]+?)  # [^=|]+")
@@ -76,6 +81,21 @@ def test_committed_clean(path):
     assert len(ids) == len(set(ids))
     code = [c for c in notebook.cells if c.cell_type == "code"]
     assert not [c.id for c in code if c.outputs or c.execution_count is not None]
+
+
+@each
+def test_first_cell_installs_the_package(path):
+    first, *others = [c for c in read(path).cells if c.cell_type == "code"]
+    address = re.search(r'"LEAKAGE_SOURCE", "(.*)"', first.source)[1]
+    assert address == "" or re.fullmatch(r"git\+https://[\w./-]+@[\w./-]+", address)
+    assert first.source == bootstrap.cell_source(address)
+    assert first.metadata.tags == bootstrap.TAGS
+    assert not [c.id for c in others if "%pip" in c.source]
+
+
+def test_all_notebooks_install_the_same():
+    sources = {next(c for c in read(p).cells if c.cell_type == "code").source for p in NOTEBOOKS}
+    assert len(sources) == 1
 
 
 @each

@@ -3,11 +3,16 @@
 Decided when the book is built, so that a fork's book launches the fork: $BOOK_REPO_URL and
 $BOOK_REPO_BRANCH; then GitHub Actions' variables; then git's remote `origin`; else no buttons,
 since without a repository Jupyter Book silently links to its own.
+
+Binder installs the package of the repository that it opens. Colab opens a notebook alone, whose
+first cell must know where the package is: its button is there only if that cell names this very
+repository (`scripts/bootstrap.py` sees to that).
 """
 
 import os
 import re
 import subprocess
+from pathlib import Path
 
 
 def _git(*args, cwd):
@@ -36,6 +41,12 @@ def find_repo(folder, env=os.environ):
     return url, "main" if branch in ("", "HEAD") else branch
 
 
+def installs_from(folder, url):
+    """Whether every notebook in `folder` installs the package from the repository at `url`."""
+    notebooks = sorted(Path(folder, "notebooks").glob("*.ipynb"))
+    return bool(notebooks) and all(f"git+{url}@" in n.read_text("utf8") for n in notebooks)
+
+
 def _set_buttons(app, config):
     options = config.html_theme_options
     url, branch = find_repo(app.srcdir)
@@ -44,7 +55,8 @@ def _set_buttons(app, config):
         options.pop("repository_url", None)
         return
     buttons = {"binderhub_url": "https://mybinder.org", "notebook_interface": "jupyterlab"}
-    if url.startswith("https://github.com/"):  # the only host that Colab opens
+    # Colab opens notebooks from GitHub only
+    if url.startswith("https://github.com/") and installs_from(app.srcdir, url):
         buttons["colab_url"] = "https://colab.research.google.com"
     options.update(
         repository_url=url,

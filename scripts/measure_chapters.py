@@ -1,0 +1,133 @@
+"""Time and peak memory of every chapter: `python scripts/measure_chapters.py`.
+
+Each notebook is run by papermill with its default parameters, in an empty folder, with no cached
+embeddings, one at a time. The result goes to leakage/recorded/chapters.csv, which the book's status
+page shows. Memory is the resident set of the notebook's kernel and its children together, looked at
+ten times a second.
+
+With `--limit 2` (GiB) every process may not hold more private memory than this: what a free Binder
+session gives. A chapter that needs more fails. `--parameters FILE` takes other parameters, by
+notebook, from a YAML file: tests/overrides.yaml for a quick look.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import yaml
+from check_book import pages_of_toc
+from tqdm import tqdm
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+from provenance import stamp  # noqa: E402
+
+RECORDED = ROOT / "leakage" / "recorded" / "chapters.csv"
+PACKAGES = ["numpy", "scipy", "scikit-learn", "torch", "torchvision", "ipykernel", "papermill"]
+MIB = 2**20
+
+
+def memory_and_time(processes: list[psutil.Process]) -> tuple[float, dict[int, float]]:
+    """Resident MiB of all processes together, and seconds of processor time of each by its id."""
+    resident, seconds = 0.0, {}
+    for process in processes:
+        try:
+            resident += process.memory_info().rss / MIB
+            seconds[process.pid] = sum(process.cpu_times()[:2])
+        except psutil.NoSuchProcess:  # it ended between being listed and being looked at
+            continue
+    return resident, seconds
+
+
+def measure(
+    notebook: Path, parameters: Mapping[str, object], limit: int | None = None
+) -> dict[str, float]:
+    """Run one notebook.
+
+    Parameters
+    ----------
+    notebook : Path
+        Its file.
+    parameters : mapping
+        Other values than the defaults.
+    limit : int, optional
+        Bytes of private memory that a process may hold.
+
+    Returns
+    -------
+    dict
+        ``peak_mib``, ``seconds`` (wall) and ``cpu_seconds``.
+
+    Raises
+    ------
+    RuntimeError
+        The notebook failed; the end of its output says why.
+    """
+    given = [word for name, value in parameters.items() for word in ("-y", f"{name}: {value!r}")]
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder, "log")
+        command = [sys.executable, "-m", "papermill", str(notebook), os.devnull, *given]
+        environment = os.environ | {"LEAKAGE_CACHE": str(Path(folder, "cache"))}
+        cwd = Path(folder, "empty")
+        cwd.mkdir()
+        started = time.perf_counter()
+        with log.open("w") as out:
+            run = subprocess.Popen(
+                [*command, "--no-progress-bar", "--cwd", str(cwd)],
+                stdout=out, stderr=subprocess.STDOUT, env=environment,
+                preexec_fn=limit and (
+                    lambda: resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+                ),
+            )  # fmt: skip
+            peak, spent = 0.0, {}
+            while run.poll() is None:
+                resident, seconds = memory_and_time(psutil.Process(run.pid).children(True))
+                peak, spent = max(peak, resident), spent | seconds
+                time.sleep(0.1)
+        elapsed = time.perf_counter() - started
+        if run.returncode:
+            raise RuntimeError(f"{notebook.name} failed:\n{log.read_text()[-2000:]}")
+    return {"peak_mib": peak, "seconds": elapsed, "cpu_seconds": sum(spent.values())}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure all chapters, or those named, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("chapters", nargs="*", help="names, for instance mine; default: all")
+    parser.add_argument("--output", type=Path, default=RECORDED)
+    parser.add_argument("--limit", type=float, help="GiB of private memory a process")
+    parser.add_argument("--parameters", type=Path, help="YAML file, notebook to parameters")
+    asked = parser.parse_args(arguments)
+    known = [Path(p).name for p in pages_of_toc() if p.startswith("notebooks/")]
+    if unknown := sorted(set(asked.chapters) - set(known)):
+        parser.error(f"no chapter {', '.join(unknown)}; there are {', '.join(known)}")
+    overrides = yaml.safe_load(asked.parameters.read_text("utf8")) if asked.parameters else {}
+    limit = int(asked.limit * 2**30) if asked.limit else None
+    rows = []
+    for name in tqdm(asked.chapters or known, unit="chapter"):
+        path = ROOT / "notebooks" / f"{name}.ipynb"
+        rows.append({"chapter": name, **measure(path, overrides.get(name, {}), limit)})
+    table = pd.DataFrame(rows).round(1)
+    cores = len(os.sched_getaffinity(0))
+    words = " ".join(["scripts/measure_chapters.py", *(arguments or sys.argv[1:])])
+    first = stamp(words, PACKAGES).replace("benchmarks/scripts", "scripts")
+    with asked.output.open("w", encoding="utf8") as out:
+        out.write(first.replace("; python", f", {cores} cores; python"))
+        table.to_csv(out, index=False)
+    print(table.to_string(index=False))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
