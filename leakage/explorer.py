@@ -13,12 +13,12 @@ import pandas as pd
 
 from leakage import attacks
 from leakage.embeddings import HISTOGRAM, PATCH_STATISTICS, representations
-from leakage.empirical import pixel_mi
 from leakage.estimate import Estimate
 from leakage.exact import exact_leakage, keystream_law
 from leakage.images import ImageSet, check_images, load_images
 from leakage.metrics import psnr
 from leakage.mine import estimate_mi
+from leakage.pixels import pixel_mi
 from leakage.schemes import Scheme, encrypt_jpeg, get_scheme
 from leakage.schemes.bit_planes import BitPlane, NonzeroKey
 from leakage.schemes.controls import PublicKeystream
