@@ -41,7 +41,7 @@ def test_memory_and_time_are_those_of_the_kernel(hungry):
 
 
 def test_a_chapter_that_needs_more_than_the_limit_fails(hungry):
-    with pytest.raises(RuntimeError, match="hungry.ipynb holds more than 250 MiB"):
+    with pytest.raises(RuntimeError, match=r"hungry\.ipynb holds more than 250 MiB"):
         measure_chapters.measure(hungry, {"mib": MEBIBYTES}, limit=250)
 
 
