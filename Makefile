@@ -7,7 +7,7 @@ LOG    := $(VENV)/pip.log
 TORCH_INDEX_URL ?=
 # MPLBACKEND must not be set here: kernels inherit it, and "agg" silently drops every inline figure.
 
-.PHONY: help book test test-slow lint links dist screenshots clean
+.PHONY: help book test test-slow lint measure links dist screenshots clean
 
 help:
 	@echo "make book         build the book into _build/html (installs what it needs into $(VENV) first)"
@@ -17,6 +17,7 @@ help:
 	@echo "make links        ask every site that the book links to, answers in _build/links.txt"
 	@echo "make dist         wheel and source distribution into dist"
 	@echo "make screenshots  pictures of every built page into _build/screenshots (needs Chromium)"
+	@echo "make measure      time and memory of every chapter, into leakage/recorded/chapters.csv"
 	@echo "make clean        remove _build"
 	@echo
 	@echo "No GPU? 'make book TORCH_INDEX_URL=URL' takes torch from URL, for instance PyTorch's index of CPU wheels."
@@ -65,6 +66,9 @@ links: $(STAMP)
 dist: $(STAMP)
 	rm -rf dist
 	$(BIN)/python -m build
+
+measure: $(STAMP)
+	$(BIN)/python scripts/measure_chapters.py --limit 2
 
 screenshots: $(STAMP)
 	$(BIN)/python scripts/screenshots.py _build/screenshots

@@ -50,12 +50,12 @@ def without_nan(table: pd.DataFrame, digits: int) -> pd.DataFrame:
 
 
 def recorded(name: str) -> tuple[pd.DataFrame, str]:
-    """Rows of a recorded run of ``benchmarks/NAME.py``, and its versions, command and date.
+    """Rows of a recorded run, for instance of ``benchmarks/NAME.py``; its versions, command, date.
 
     Parameters
     ----------
     name : str
-        ``"estimators"``, ``"discrete_estimators"``, ``"calibration"``, ``"ladder"`` or ``"study"``.
+        A table of ``leakage/recorded/``, for instance ``"estimators"`` or ``"study"``.
 
     Raises
     ------

@@ -28,7 +28,7 @@ _STYLE = """<style>
 .frame-player input { vertical-align: middle; width: 10rem; }
 .frame-player .frames { display: flex; flex-wrap: wrap; gap: 1rem; }
 .frame-player figure { margin: 0; width: 8rem; text-align: left; }
-.frame-player figcaption { font-size: .9em; text-align: left; }
+.frame-player figcaption { color: inherit; font-size: .9em; text-align: left; }
 .frame-player img { width: 100%; image-rendering: pixelated; }
 .frame-player.live figure { width: 100%; }
 .frame-player.live img { width: 256px; max-width: 100%; }

@@ -66,7 +66,7 @@ class Explorer:
     view : View or None
         What is shown, None after a setting that cannot be shown.
     widget : ipywidgets.VBox
-        All controls and outputs; a cell that ends in the explorer shows it.
+        All controls and outputs: what a cell has to end in to show them.
 
     Raises
     ------
@@ -111,9 +111,6 @@ class Explorer:
         for control in self._controls:
             control.observe(self._changed, "value")
         self.upload.observe(self._uploaded, "value")
-
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        return self.widget._repr_mimebundle_(include=include, exclude=exclude)
 
     @contextmanager
     def _without_updates(self) -> Iterator[None]:

@@ -2,19 +2,18 @@
 
 Each notebook is run by papermill with its default parameters, in an empty folder, with no cached
 embeddings, one at a time. The result goes to leakage/recorded/chapters.csv, which the book's status
-page shows. Memory is the resident set of the notebook's kernel and its children together, looked at
-ten times a second.
+page shows, after every chapter; those named as arguments replace their own rows there. Memory is
+the resident set of the notebook's kernel and its children together, looked at ten times a second.
 
-With `--limit 2` (GiB) every process may not hold more private memory than this: what a free Binder
-session gives. A chapter that needs more fails. `--parameters FILE` takes other parameters, by
-notebook, from a YAML file: tests/overrides.yaml for a quick look.
+With `--limit 2` (GiB) a notebook that holds more is stopped and fails, as in a free Binder session.
+`--parameters FILE` takes other parameters, by notebook, from a YAML file: tests/overrides.yaml for
+a quick look.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -51,7 +50,7 @@ def memory_and_time(processes: list[psutil.Process]) -> tuple[float, dict[int, f
 
 
 def measure(
-    notebook: Path, parameters: Mapping[str, object], limit: int | None = None
+    notebook: Path, parameters: Mapping[str, object], limit: float | None = None
 ) -> dict[str, float]:
     """Run one notebook.
 
@@ -61,8 +60,8 @@ def measure(
         Its file.
     parameters : mapping
         Other values than the defaults.
-    limit : int, optional
-        Bytes of private memory that a process may hold.
+    limit : float, optional
+        MiB that the kernel and its children may hold together.
 
     Returns
     -------
@@ -72,7 +71,7 @@ def measure(
     Raises
     ------
     RuntimeError
-        The notebook failed; the end of its output says why.
+        The notebook failed, the end of its output says why; or it held more than `limit`.
     """
     given = [word for name, value in parameters.items() for word in ("-y", f"{name}: {value!r}")]
     with tempfile.TemporaryDirectory() as folder:
@@ -86,14 +85,17 @@ def measure(
             run = subprocess.Popen(
                 [*command, "--no-progress-bar", "--cwd", str(cwd)],
                 stdout=out, stderr=subprocess.STDOUT, env=environment,
-                preexec_fn=limit and (
-                    lambda: resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-                ),
             )  # fmt: skip
             peak, spent = 0.0, {}
             while run.poll() is None:
-                resident, seconds = memory_and_time(psutil.Process(run.pid).children(True))
+                family = psutil.Process(run.pid).children(recursive=True)
+                resident, seconds = memory_and_time(family)
                 peak, spent = max(peak, resident), spent | seconds
+                if limit and resident > limit:
+                    for process in (*family, run):
+                        process.kill()
+                    run.wait()
+                    raise RuntimeError(f"{notebook.name} holds more than {limit:.0f} MiB")
                 time.sleep(0.1)
         elapsed = time.perf_counter() - started
         if run.returncode:
@@ -106,25 +108,31 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("chapters", nargs="*", help="names, for instance mine; default: all")
     parser.add_argument("--output", type=Path, default=RECORDED)
-    parser.add_argument("--limit", type=float, help="GiB of private memory a process")
+    parser.add_argument("--limit", type=float, help="GiB that a notebook may hold")
     parser.add_argument("--parameters", type=Path, help="YAML file, notebook to parameters")
     asked = parser.parse_args(arguments)
     known = [Path(p).name for p in pages_of_toc() if p.startswith("notebooks/")]
     if unknown := sorted(set(asked.chapters) - set(known)):
         parser.error(f"no chapter {', '.join(unknown)}; there are {', '.join(known)}")
     overrides = yaml.safe_load(asked.parameters.read_text("utf8")) if asked.parameters else {}
-    limit = int(asked.limit * 2**30) if asked.limit else None
-    rows = []
-    for name in tqdm(asked.chapters or known, unit="chapter"):
-        path = ROOT / "notebooks" / f"{name}.ipynb"
-        rows.append({"chapter": name, **measure(path, overrides.get(name, {}), limit)})
-    table = pd.DataFrame(rows).round(1)
+    limit = asked.limit and asked.limit * 1024
+    names = asked.chapters or known
     cores = len(os.sched_getaffinity(0))
     words = " ".join(["scripts/measure_chapters.py", *(arguments or sys.argv[1:])])
     first = stamp(words, PACKAGES).replace("benchmarks/scripts", "scripts")
-    with asked.output.open("w", encoding="utf8") as out:
-        out.write(first.replace("; python", f", {cores} cores; python"))
-        table.to_csv(out, index=False)
+    first = first.replace("; python", f", {cores} cores; python")
+    # chapters that were not asked for keep what was measured before
+    table = pd.DataFrame(columns=["chapter"])
+    if asked.chapters and asked.output.exists():
+        table = pd.read_csv(asked.output, comment="#")
+    for name in tqdm(names, unit="chapter"):
+        path = ROOT / "notebooks" / f"{name}.ipynb"
+        row = {"chapter": name, **measure(path, overrides.get(name, {}), limit)}
+        table = pd.concat([table[table["chapter"] != name], pd.DataFrame([row])])
+        table = table.sort_values("chapter", key=lambda c: c.map(known.index)).round(1)
+        with asked.output.open("w", encoding="utf8") as out:
+            out.write(first)
+            table.to_csv(out, index=False)
     print(table.to_string(index=False))
     return 0
 

@@ -3,6 +3,7 @@
 import io
 import shlex
 import time
+from pathlib import Path
 
 import numpy as np
 import papermill
@@ -14,6 +15,7 @@ from leakage.explorer import LEVELS, Setting, attacks_on, explore, names_of, sch
 from leakage.images import load_images
 from leakage.widgets import Explorer, uploaded_file
 
+ROOT = Path(__file__).resolve().parents[1]
 SIDE = 64
 #: Seconds of processor time: "within a second", and room for a slow machine.
 QUICK = 2.0
@@ -104,7 +106,7 @@ def test_the_command_is_a_setting_of_the_notebook():
     assert words[:3] == ["papermill", "notebooks/explorer.ipynb", "out.ipynb"]
     given = dict(zip(words[4::3], words[5::3], strict=True))
     assert given == {name: str(value) for name, value in vars(setting).items()}
-    assert set(given) == set(papermill.inspect_notebook("notebooks/explorer.ipynb"))
+    assert set(given) == set(papermill.inspect_notebook(str(ROOT / words[1])))
 
 
 def test_controls_follow_each_other():

@@ -4,6 +4,7 @@ import base64
 import io
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from playwright import sync_api
 
 from leakage.players import Frame, player
 
+SITE = Path(__file__).resolve().parents[1] / "_build" / "html"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 KEYS = ["uniform", "never <zero>"]
 
@@ -156,3 +158,22 @@ class TestInABrowser:
     @pytest.mark.parametrize("opened", [{"viewport": {"width": 320, "height": 600}}], indirect=True)
     def test_no_wider_than_a_phone(self, opened):
         assert opened.evaluate("document.documentElement.scrollWidth") <= 320
+
+    @pytest.mark.parametrize("chapter", ["encryption", "comparison"])
+    def test_in_the_book(self, browser, chapter):
+        path = SITE / "notebooks" / f"{chapter}.html"
+        assert path.exists(), "run `make book` first"
+        page = browser.new_page()
+        page.goto(path.as_uri())
+        slider = page.get_by_role("slider", name="encrypted planes")
+        slider.press("End")
+        ((alt, text),) = visible(page)
+        assert slider.get_attribute("aria-valuetext") == "8"
+        assert "8" in alt
+        slider.press("ArrowLeft")
+        ((other_alt, other_text),) = visible(page)
+        page.get_by_role("combobox").press("ArrowDown")
+        ((third_alt, _),) = visible(page)
+        assert len({alt, other_alt, third_alt}) == 3
+        assert text != other_text
+        page.close()
