@@ -55,7 +55,8 @@ def recorded(name: str) -> tuple[pd.DataFrame, str]:
     Parameters
     ----------
     name : str
-        A table of ``leakage/recorded/``, for instance ``"estimators"`` or ``"study"``.
+        Of a table of ``leakage/recorded/``, for instance ``"estimators"``, ``"ladder"`` or
+        ``"chapters"``.
 
     Raises
     ------

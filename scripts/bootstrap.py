@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT / "book" / "_ext"))
 from book_repo import find_repo  # noqa: E402
 
 # Not editable, which would need a restart of the kernel. $LEAKAGE_SOURCE is for what is not yet
-# published: a folder, a wheel, another branch.
+# published, a folder for instance: "leakage[scale] @ file:///FOLDER".
 TEMPLATE = """\
 # Installs the package where it is missing, as in Colab.
 import importlib.util
@@ -39,8 +39,8 @@ def cell_source(address: str = "") -> str:
 
 
 def pip_address(url: str | None, branch: str | None) -> str:
-    """What pip installs a repository by; empty where there is none."""
-    return f"git+{url}@{branch}" if url else ""
+    """What pip installs a repository by, with all that chapters need; empty where there is none."""
+    return f"leakage[scale] @ git+{url}@{branch}" if url else ""
 
 
 def write_cell(path: Path, source: str) -> None:

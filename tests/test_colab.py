@@ -75,7 +75,7 @@ def session(python, tmp_path_factory):
     return {
         "JUPYTER_PATH": str(folder / "share" / "jupyter"),
         "IPYTHONDIR": str(folder / "ipython"),
-        "LEAKAGE_SOURCE": str(source),
+        "LEAKAGE_SOURCE": f"leakage[scale] @ {source.as_uri()}",
         "PYTHONPATH": "",
     }
 

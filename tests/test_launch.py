@@ -62,7 +62,7 @@ def test_buttons_of_whoever_publishes(book):
     assert binder in found
     assert not [address for address in found if "colab" in address], "it could not install"
 
-    bootstrap.write_cell(book / NOTEBOOK, bootstrap.cell_source(f"git+{URL}@next"))
+    bootstrap.write_cell(book / NOTEBOOK, bootstrap.cell_source(bootstrap.pip_address(URL, "next")))
     found = links(book, **environment)
     assert binder in found
     colab = "github/someone/their-book/blob/next/notebooks/chapter.ipynb"

@@ -87,7 +87,9 @@ def test_committed_clean(path):
 def test_first_cell_installs_the_package(path):
     first, *others = [c for c in read(path).cells if c.cell_type == "code"]
     address = re.search(r'"LEAKAGE_SOURCE", "(.*)"', first.source)[1]
-    assert address == "" or re.fullmatch(r"git\+https://[\w./-]+@[\w./-]+", address)
+    assert address == "" or re.fullmatch(
+        r"leakage\[scale\] @ git\+https://[\w./-]+@[\w./-]+", address
+    )
     assert first.source == bootstrap.cell_source(address)
     assert first.metadata.tags == bootstrap.TAGS
     assert not [c.id for c in others if "%pip" in c.source]
