@@ -68,7 +68,7 @@ dist: $(STAMP)
 	$(BIN)/python -m build
 
 measure: $(STAMP)
-	$(BIN)/python scripts/measure_chapters.py --limit 2
+	$(BIN)/python scripts/measure_chapters.py
 
 screenshots: $(STAMP)
 	$(BIN)/python scripts/screenshots.py _build/screenshots
