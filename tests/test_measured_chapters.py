@@ -52,7 +52,7 @@ def test_unknown_chapters_are_named(capsys):
 
 
 def test_every_chapter_is_recorded_below_the_limits():
-    rows, provenance = recorded("chapters")
+    rows = recorded("chapters")[0]
     chapters = {Path(page).name for page in pages_of_toc() if page.startswith("notebooks/")}
     assert set(rows["chapter"]) == chapters, "run `make measure`"
     # studies start processes of their own, and say so on the status page
