@@ -166,7 +166,7 @@ def _audit(pairs, groups, extra, exact, scheme, key, key_regime, seed, profile, 
         level = ALPHA / len(LEVELS) / len(sample.plain)
         detectable = _enough(sample, levels.detectable_bits, sample, level, seed)
     plain, cipher = (np.stack(side) for side in zip(*first, strict=True))
-    names = {finding.name for finding in findings if finding.leaks}
+    names = {finding.name for finding in findings if finding.leaks and finding.level == "structure"}
     pictures = {
         "plain": plain, "cipher": cipher, **attacked(cipher, structure.clear_planes, names),
     }  # fmt: skip
