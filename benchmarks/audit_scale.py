@@ -53,7 +53,7 @@ def measured(folder: Path, pairs: int, size: int) -> list:
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     # ru_maxrss is the largest of all children so far: sizes must come in rising order
     return [pairs, size, f"{seconds:.1f}", f"{cpu:.1f}", after.ru_maxrss // 1024, done.returncode,
-            " ".join(done.stdout.split())[:200]]  # fmt: skip
+            done.stdout.partition("\n")[0]]  # fmt: skip
 
 
 def main() -> None:
