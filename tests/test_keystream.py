@@ -3,6 +3,7 @@ import hmac
 
 import numpy as np
 import pytest
+from Crypto.Cipher import AES
 from scipy.stats import chisquare
 
 from leakage.keystream import (
@@ -11,6 +12,7 @@ from leakage.keystream import (
     fair_bits,
     integers,
     keystream,
+    keystreams,
     nonzero_symbols,
     permutations,
     subkey,
@@ -39,9 +41,20 @@ VECTORS = {
 
 @pytest.mark.parametrize("key", VECTORS)
 def test_sp_800_38a(key):
-    stream = aes_ctr(bytes.fromhex(key), bytes(range(0xF0, 0x100)), 64)
-    cipher = bytes(a ^ b for a, b in zip(bytes.fromhex(PLAIN), stream, strict=True))
+    index, first_block = (int.from_bytes(range(a, a + 8)) for a in (0xF0, 0xF8))
+    stream = aes_ctr(bytes.fromhex(key), [index], 64, first_block=first_block)[0]
+    cipher = bytes(a ^ b for a, b in zip(bytes.fromhex(PLAIN), stream.tolist(), strict=True))
     assert cipher.hex() == VECTORS[key]
+
+
+@pytest.mark.parametrize("length", [1, 16, 1000, 70_000, 600_000])
+def test_many_keystreams_are_the_library_s_counter_mode(key, length):
+    indices = [0, 1, 2**40, 7, MAX_INDEX]
+    for row, index in zip(keystreams(key, "a", indices, length), indices, strict=True):
+        start = index.to_bytes(8, "big") + bytes(8)
+        peer = AES.new(subkey(key, "a"), AES.MODE_CTR, nonce=b"", initial_value=start)
+        assert row.tobytes() == peer.encrypt(bytes(length))
+    assert keystreams(key, "a", [], 16).shape == (0, 16)
 
 
 def test_shorter_is_a_prefix(key):

@@ -9,8 +9,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from leakage.keystream import fair_bits, keystream, nonzero_symbols
+from leakage.keystream import fair_bits, keystreams, nonzero_symbols
 from leakage.schemes.base import Scheme
+
+#: Bytes of images that are encrypted in one go: they stay in the processor's cache.
+_TOGETHER = 1 << 18
 
 
 def check_bits(bits: int) -> int:
@@ -101,12 +104,24 @@ class BitPlane(Scheme):
         full = (1 << self.bits) - 1
         return full << (8 - self.bits) if self.order == "msb" else full
 
+    def _encrypt_all(self, images, key, indices):
+        if self.packed:
+            return super()._encrypt_all(images, key, indices)
+        flat = images.reshape(len(images), -1)
+        out = np.empty(flat.shape, np.uint8)
+        few = max(1, _TOGETHER // flat.shape[1])
+        for start in range(0, len(flat), few):
+            part = slice(start, start + few)
+            stream = keystreams(key, self.name, indices[part], flat.shape[1])
+            stream &= np.uint8(self.mask)
+            np.bitwise_xor(stream, flat[part], out=out[part])
+        return out.reshape(images.shape)
+
+    _decrypt_all = _encrypt_all
+
     def _encrypt(self, image, key, index):
         if not self.packed:
-            masked = keystream(key, self.name, index, image.size) & np.uint8(self.mask)
-            masked = masked.reshape(image.shape)
-            masked ^= image
-            return masked
+            return self._encrypt_all(image[None], key, [index])[0]
         positions = [plane for plane in range(7, -1, -1) if self.mask >> plane & 1]
         stream = fair_bits(key, self.name, index, image.size * len(positions))
         stream = stream.reshape(*image.shape, len(positions))
