@@ -217,7 +217,7 @@ def learn(samples: Samples, rows: np.ndarray, method: Method, rng) -> Learned:
 
 
 def _learn(samples: Samples, rows: np.ndarray, method: Method, rng) -> Learned:
-    from leakage import critics
+    from leakage import critics, networks
 
     groups = samples.groups
     names = len(np.unique(groups[rows]))
@@ -254,11 +254,11 @@ def _learn(samples: Samples, rows: np.ndarray, method: Method, rng) -> Learned:
         bases = {"network": [None] * len(fit)}
         if best is not NOTHING:
             bases[f"network on {best.name}"] = candidates[best.name]
-        trained = critics.train_networks(
+        trained = networks.train_networks(
             *views["white"], fit * len(bases), validate * len(bases), samples.seed,
             base=[b for base in bases.values() for b in base], families=len(bases),
             objective="mine" if method == "auto" else method,
-            training=critics.FEW_GROUPS if few else critics.MANY_GROUPS,
+            training=networks.FEW_GROUPS if few else networks.MANY_GROUPS,
         )
         for i, name in enumerate(bases):
             candidates[name] = trained[i * len(fit) : (i + 1) * len(fit)]
