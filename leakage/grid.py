@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -26,7 +27,7 @@ PIXELS = "pixels"
 DEFAULTS = {
     "images": {"size": 64, "count": None, "mode": "gray", "seed": 0},
     "schemes": {"keying": "fresh", "key": 0},
-    "embeddings": {"model": "efficientnet_lite0"},
+    "embeddings": {"model": "efficientnet_lite0", "device": "auto", "precision": "float32"},
     "estimators": {},
 }
 #: What a study itself gives to an estimator.
@@ -243,6 +244,9 @@ def _check_scheme(settings: dict) -> None:
 
 def _check_embedding(settings: dict) -> None:
     _only(settings, ("rung", *DEFAULTS["embeddings"]))
+    # whether there is such a device is for the workers to say
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", str(settings["device"])):
+        raise ValueError(f"device must be 'auto', 'cpu' or 'cuda', not {settings['device']!r}")
 
 
 def _check_estimator(settings: dict) -> None:
@@ -304,7 +308,8 @@ def problems_with(cells: list[Cell], first: np.ndarray, groups: np.ndarray) -> l
         rung = settings["rung"]
         if rung == PIXELS:
             return 0
-        return representations(first, [rung], model=settings["model"], cache=False)[rung].shape[1]
+        options = {name: settings[name] for name in ("model", "precision")}
+        return representations(first, [rung], cache=False, **options)[rung].shape[1]
 
     def estimator(settings: dict, dimensions: int) -> None:
         method = settings["method"]

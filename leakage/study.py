@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 VARYING = ("seconds", "shared_seconds", "memory_mb")
 #: Pixels that are encrypted and embedded at once, and so in memory.
 _PIXELS = 2**22
+#: Settings of an embedding that one pass of a network has in common.
+_RUN = ("model", "device", "precision")
 _A_DAY = 24 * 3600
 
 
@@ -65,7 +67,8 @@ def study(
                         `leakage.load_images`
         ``schemes``     ``name`` (of `leakage.list_schemes`, or ``module:Class``), its
                         parameters, ``keying``, and ``key``, the seed of the key
-        ``embeddings``  ``rung`` (of `leakage.representations`, or ``"pixels"``), ``model``
+        ``embeddings``  ``rung`` (of `leakage.representations`, or ``"pixels"``), ``model``,
+                        ``device``, ``precision``: as of `leakage.embed`
         ``estimators``  ``method`` (of `leakage.estimate_mi`, ``"certified"``, ``"pixel"`` for
                         `leakage.pixel_mi`, or ``module:function`` of x, y, groups and seed),
                         and its options
@@ -88,7 +91,8 @@ def study(
         ``p_value``, ``n``, ``method``, ``kind``, ``flags``, ``details`` (JSON), ``error`` (empty
         where there was none), ``seconds`` of the estimate, ``shared_seconds`` of the ciphertexts'
         vectors, ``memory_mb`` (the largest resident memory of its worker up to then), and what
-        computed it: versions, ``code`` (a digest of this package), ``machine``.
+        computed it: the network's ``device``, versions, ``code`` (a digest of this package),
+        ``machine``.
 
     Raises
     ------
@@ -238,7 +242,7 @@ def _share(
 
 
 def _embed_batches(images: Path, scheme: dict | None, wanted: dict[str, dict]) -> None:
-    from leakage.embeddings import representations
+    from leakage.embeddings import found_device, representations
 
     shape = np.load(images, mmap_mode="r").shape
     batches: Iterable = read_batches(images, max(1, _PIXELS // (shape[1] * shape[2])))
@@ -246,27 +250,33 @@ def _embed_batches(images: Path, scheme: dict | None, wanted: dict[str, dict]) -
         batches = encrypt_batches(
             batches, scheme_of(scheme), key_of(scheme), keying=scheme["keying"]
         )
-    models: dict[str, list[str]] = {}
+    runs: dict[tuple, list[str]] = {}  # paths by what one pass of a network can give
     for path, embedding in wanted.items():
-        models.setdefault(embedding.get("model"), []).append(path)
-    seconds = dict.fromkeys([None, *models], 0.0)  # None: encryption
+        runs.setdefault(tuple(embedding[name] for name in _RUN), []).append(path)
+    seconds = dict.fromkeys([None, *runs], 0.0)  # None: encryption
     with ExitStack() as stack:
         files = {p: stack.enter_context(replacing(Path(p))) for p in wanted}
         arrays = {path: ArrayFile(file, shape[0]) for path, file in files.items()}
         for batch in _timed(batches, seconds):
-            for model, paths in models.items():
+            for run, paths in runs.items():
                 start = time.perf_counter()
                 rungs = [wanted[p]["rung"] for p in paths]
                 deep = [rung for rung in rungs if rung != PIXELS]
-                found = representations(batch, deep, model=model, cache=False) if deep else {}
+                found = {}
+                if deep:
+                    options = dict(zip(_RUN, run, strict=True))
+                    found = representations(batch, deep, cache=False, **options)
                 for path, rung in zip(paths, rungs, strict=True):
                     arrays[path].add(batch if rung == PIXELS else found[rung])
-                seconds[model] += time.perf_counter() - start
-        for model, paths in models.items():
+                seconds[run] += time.perf_counter() - start
+        for run, paths in runs.items():
             for path in paths:
                 arrays[path].close()
+                told = {"seconds": seconds[None] + seconds[run]}
+                if wanted[path]["rung"] != PIXELS:
+                    told["device"] = found_device(wanted[path]["device"])
                 with replacing(Path(path).with_suffix(".json")) as file:
-                    file.write(json.dumps({"seconds": seconds[None] + seconds[model]}).encode())
+                    file.write(json.dumps(told).encode())
 
 
 def _timed(batches: Iterable, seconds: dict) -> Iterator[np.ndarray]:
@@ -291,10 +301,10 @@ def _estimate_cell(cell: dict, paths: dict[str, Path], stamp: dict) -> None:
             row = _estimate(cell, paths)
     except Exception as error:  # whatever it is, the other cells go on
         row = {"error": _told(error)}
-    timing = paths["cipher"].with_suffix(".json")
-    shared = json.loads(timing.read_bytes())["seconds"] if timing.is_file() else None
-    row |= {"seconds": time.perf_counter() - start, "shared_seconds": shared,
-            "memory_mb": memory_mb(), **stamp}  # fmt: skip
+    told = paths["cipher"].with_suffix(".json")
+    shared = json.loads(told.read_bytes()) if told.is_file() else {}
+    row |= {"seconds": time.perf_counter() - start, "shared_seconds": shared.get("seconds"),
+            "device": shared.get("device"), "memory_mb": memory_mb(), **stamp}  # fmt: skip
     _write_cell(paths["cell"], row)
 
 
@@ -365,7 +375,7 @@ def _table(cells: list[Cell], paths: list[dict[str, Path]], folder: Path) -> "pd
         if len(kinds) > 1 and not kinds <= {int, float}:
             table[name] = table[name].map(json.dumps, na_action="ignore")
     numbers = ["bits", "low", "high", "p_value", "n", *VARYING]
-    words = ["method", "kind", "flags", "details", "error", *provenance()]
+    words = ["method", "kind", "flags", "details", "error", "device", *provenance()]
     table = table.reindex(columns=[*settings, "seed", *numbers, *words])
     table[numbers] = table[numbers].astype(float)
     table["n"] = table["n"].astype("Int64")

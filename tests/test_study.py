@@ -23,6 +23,7 @@ import leakage.study  # the module, though the name then means the function
 from leakage.__main__ import main
 from leakage.embeddings import representations
 from leakage.grid import cells_of, key_of
+from leakage.layers import found_device
 from leakage.provenance import provenance
 
 STUDY = sys.modules["leakage.study"]
@@ -127,6 +128,9 @@ def test_rows_tell_settings_time_memory_and_provenance(real):
     for name, value in provenance().items():
         assert set(real[name]) == {value}
     assert list(real["seed"][:2]) == [0, 1], "rows in the order of the grid"
+    device = found_device("auto")
+    assert set(real["device"]) == {"", device}
+    assert (real.loc[real["device"] == "", "embedding.rung"] == "pixels").all()
 
 
 def test_the_table_is_saved_and_computed_once(tmp_path):
@@ -245,6 +249,7 @@ IMPOSSIBLE = {
     "unknown module": ({"estimators": ["nowhere:f"]}, "cannot find nowhere:f"),
     "unknown rung": ({"embeddings": ["stem", "blocks.99"]}, "no layer 'blocks.99'"),
     "unknown model": ({"embeddings": [{"rung": "x", "model": "alexnot"}]}, "no model 'alexnot'"),
+    "unknown device": ({"embeddings": [{"rung": "stem", "device": "tpu"}]}, "device must be"),
     "nothing for pixels": ({"embeddings": ["pixels", "stem"]}, "'pixels'.*goes with"),
     "no pixels": ({"estimators": ["canonical", "pixel"]}, "none of the embeddings goes with"),
     "no folder": ({"images": [{"source": "/nowhere"}]}, "no file or folder '/nowhere'"),
@@ -296,6 +301,24 @@ def test_another_key_gives_other_ciphertexts_and_another_seed_does_not(tmp_path)
     table = run(SLEEPING | {"schemes": [scheme], "seeds": [0, 1]}, tmp_path)
     assert table["bits"].nunique() == 4
     assert len(list((tmp_path / "shared").glob("*.npy"))) == 3  # plain, and one for each key
+
+
+def test_precision_is_an_axis_and_its_vectors_are_computed_apart(tmp_path):
+    embedding = {"rung": "blocks.4", "levels": {"precision": ["float32", "bfloat16"]}}
+    table = run(SLEEPING | {"embeddings": [embedding], "seeds": [0]}, tmp_path)
+    assert (table["error"] == "").all()
+    clear = table[table["scheme.bits"] == 0].set_index("embedding.precision")["bits"]
+    assert clear["float32"] != clear["bfloat16"]
+    assert clear["float32"] == pytest.approx(clear["bfloat16"], rel=0.1)
+
+
+def test_a_worker_without_the_device_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    embeddings = ["histogram", {"rung": "stem", "device": "cuda"}]
+    table = run(SLEEPING | {"embeddings": embeddings, "seeds": [0]}, tmp_path)
+    failed = table[table["embedding.device"] == "cuda"]
+    assert len(failed) == 2
+    assert failed["error"].str.contains("torch sees no GPU; use device='cpu'").all()
 
 
 def test_without_pyarrow_the_error_names_the_fix(tmp_path, monkeypatch):
