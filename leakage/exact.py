@@ -46,9 +46,9 @@ def entropy(counts: np.ndarray) -> float:
     >>> entropy(np.array([1, 1, 2]))
     1.5
     """
-    p = np.asarray(counts, float).ravel()
-    p = p[p > 0] / p.sum()
-    return float(-(p * np.log2(p)).sum()) + 0.0  # not -0.0
+    counts = np.asarray(counts).ravel()
+    p = counts[counts > 0] / counts.sum()
+    return float(-(p @ np.log2(p))) + 0.0  # not -0.0
 
 
 def keystream_law(scheme: Scheme) -> np.ndarray:
