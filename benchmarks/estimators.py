@@ -68,7 +68,9 @@ TASKS |= {
 }
 
 
-def plain_mine(x: np.ndarray, y: np.ndarray, seed: int, held_out: bool) -> float:
+def plain_mine(
+    x: np.ndarray, y: np.ndarray, seed: int, held_out: bool, steps: int = 800
+) -> float:
     """The usual MINE: a joint critic, one shuffled partner, moving average; in bits."""
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(x), generator=generator)
@@ -83,7 +85,7 @@ def plain_mine(x: np.ndarray, y: np.ndarray, seed: int, held_out: bool) -> float
         )  # fmt: skip
     optimizer = torch.optim.Adam(critic.parameters(), lr=1e-3)
     average = None
-    for _ in range(800):
+    for _ in range(steps):
         rows = torch.randperm(len(x[train]), generator=generator)[:128]
         other = rows[torch.randperm(len(rows), generator=generator)]
         a, b = x[train], y[train]
@@ -102,14 +104,15 @@ def plain_mine(x: np.ndarray, y: np.ndarray, seed: int, held_out: bool) -> float
     return float(value) * NATS
 
 
-def torch_mist(x: np.ndarray, y: np.ndarray, seed: int, name: str, held_out: bool) -> float:
+def torch_mist(
+    x: np.ndarray, y: np.ndarray, seed: int, name: str, held_out: bool, **options
+) -> float:
     """As its README calls it, or with a held-out third that must be passed explicitly."""
     from torch_mist.utils import estimate_mi
 
     torch.manual_seed(seed)
     np.random.seed(seed)  # noqa: NPY002
     data = {k: torch.tensor(v, dtype=torch.float32) for k, v in (("x", x), ("y", y))}
-    options = {}
     if held_out:
         order = torch.randperm(len(x))
         third = len(x) // 3

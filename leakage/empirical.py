@@ -3,8 +3,9 @@
 import numpy as np
 from scipy.special import chdtrc  # of the chi-squared distribution, the upper tail
 
-from leakage.corrections import CORRECTIONS, plug_in_mi
+from leakage.corrections import CORRECTIONS
 from leakage.estimate import Estimate
+from leakage.exact import entropy
 
 #: A table is trusted when it holds at least this many samples per occupied cell.
 SAMPLES_PER_CELL = 5
@@ -108,16 +109,15 @@ def plug_in(x: np.ndarray, y: np.ndarray, *, correction: str | None = "miller-ma
     for name, size in zip("xy", table.shape, strict=True):
         if size == 1:
             raise ValueError(f"{name} is constant, so it carries no information")
-    raw = plug_in_mi(table)
+    occupied = np.flatnonzero(table.ravel() > 0)  # of booleans: ten times as fast
+    row, column = np.divmod(occupied, table.shape[1])
+    counts, sums = table.ravel()[occupied], (table.sum(1), table.sum(0))
+    n, flags = int(counts.sum()), []
+    raw = entropy(sums[0]) + entropy(sums[1]) - entropy(counts)
     bits = CORRECTIONS[correction](table) if correction else raw
-    n, flags = int(table.sum()), []
-    sums = table.sum(1), table.sum(0)
     freedom = (table.shape[0] - 1) * (table.shape[1] - 1)
     frequent = sums[0].min() * sums[1].min() >= 5 * n  # in every cell, under independence
     p_value = float(chdtrc(freedom, 2 * n * raw * np.log(2))) if frequent else None
-    occupied = np.flatnonzero(table)
-    row, column = np.divmod(occupied, table.shape[1])
-    counts = table.ravel()[occupied]
     if n < SAMPLES_PER_CELL * len(counts):
         flags.append(f"too few samples: {n} in {len(counts)} occupied cells")
     pointwise = np.log2(counts / (sums[0][row] * (sums[1][column] / n)))
