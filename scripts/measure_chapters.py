@@ -3,7 +3,8 @@
 Each notebook is run by papermill with its default parameters, in an empty folder, with no cached
 embeddings, one at a time. The result goes to leakage/recorded/chapters.csv, which the book's status
 page shows, after every chapter; those named as arguments replace their own rows there. Memory is
-the resident set of the notebook's kernel and its children together, looked at ten times a second.
+what the notebook's kernel and its children hold together, looked at ten times a second: pages that
+several of them share, such as torch's code, count once, as they do for Binder.
 
 With `--limit 2` (GiB) a notebook that holds more is stopped and fails, as in a free Binder session.
 `--parameters FILE` takes other parameters, by notebook, from a YAML file: tests/overrides.yaml for
@@ -42,11 +43,20 @@ def memory_and_time(processes: list[psutil.Process]) -> tuple[float, dict[int, f
     resident, seconds = 0.0, {}
     for process in processes:
         try:
-            resident += process.memory_info().rss / MIB
+            resident += own_memory(process) / MIB
             seconds[process.pid] = sum(process.cpu_times()[:2])
-        except psutil.NoSuchProcess:  # it ended between being listed and being looked at
-            continue
+        except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
+            continue  # it ended between being listed and being looked at
     return resident, seconds
+
+
+def own_memory(process: psutil.Process) -> int:
+    """Resident bytes, of shared pages this process's part where the system tells (Linux)."""
+    rollup = Path(f"/proc/{process.pid}/smaps_rollup")
+    if not rollup.exists():
+        return process.memory_info().rss
+    fields = dict(line.split(":", 1) for line in rollup.read_text().splitlines()[1:])
+    return int(fields["Pss"].split()[0]) * 1024
 
 
 def measure(
