@@ -7,9 +7,9 @@ turns; of each contender the first call is not counted. Times are of the process
 but for embedding, which is also timed on all cores by the clock. Peers that are not installed are
 left out: see README.md for an environment that has them.
 
-mine: each peer is trained longer and longer. Its time is that of the shortest training whose
-held-out estimates are as near the exact value as ours, in the median over seeds, or that of the
-longest one, if none is. book: the chapters of the first version, run by its own package and by
+mine: each peer is trained longer and longer. Shown are the shortest training whose held-out
+estimates are as near the exact value as ours, in the median over seeds, or else the one that comes
+nearest, and the longest. book: the chapters of the first version, run by its own package and by
 this one; needs the repository's history.
 """
 
@@ -235,7 +235,7 @@ def table(rows: list[tuple]) -> Iterator[str]:
 
 
 def shown(rows: list[tuple]) -> list[str]:
-    """Ours, and of each peer the shortest training that is as good, or else the longest."""
+    """Ours, and of each peer the shortest training as good, or else the best, and the longest."""
     names = list(dict.fromkeys(row[2] for row in rows))
 
     def error(name):
@@ -245,7 +245,7 @@ def shown(rows: list[tuple]) -> list[str]:
     for peer in dict.fromkeys(n.rpartition(",")[0] for n in names if n not in found):
         trained = [name for name in names if name.startswith(peer)]
         good = [name for name in trained if error(name) <= error("ours, auto")]
-        found.append((good or trained[-1:])[0])
+        found += good[:1] or sorted({min(trained, key=error), trained[-1]}, key=trained.index)
     return found
 
 
