@@ -45,10 +45,11 @@ from leakage.images import PHOTOGRAPHS
 from leakage.layers import BATCH_PIXELS
 
 ROOT = Path(__file__).resolve().parents[1]
-README = ROOT / "benchmarks" / "README.md"
+README, RECORDED = ROOT / "benchmarks" / "README.md", ROOT / "leakage" / "recorded" / "speed.csv"
+BEGIN, END = "<!-- speed -->", "<!-- end of speed -->"
 FIRST_VERSION = "1b77b05"
 HEADER = ("part", "task", "contender", "repetition", "error", "seconds")
-REPETITIONS, SEEDS = 9, 5
+REPETITIONS, SEEDS, BOOK_REPETITIONS = 9, 5, 2
 MINE_TASKS = (
     "Gaussian, d = 20, 2 nats, n = 5000", "sparse, 2 of 128, 1 nat, n = 1000",
     "XOR of signs, n = 5000",
@@ -188,7 +189,7 @@ def book() -> Iterator[tuple]:
                        cwd=ROOT, check=True)  # fmt: skip
         try:
             names = sorted(p.stem for p in (first / "notebooks").glob("*.ipynb"))
-            for repetition in range(3):
+            for repetition in range(BOOK_REPETITIONS):
                 for name in tqdm(names, desc="book"):
                     for version, root in (("first version", first), ("this version", ROOT)):
                         spent = chapter(root, name, Path(folder, f"cache{repetition}{version[0]}"))
@@ -249,16 +250,19 @@ def shown(rows: list[tuple]) -> list[str]:
     return found
 
 
+def read(path: Path) -> list[tuple]:
+    with path.open(encoding="utf8") as file:
+        rows = list(csv.reader(file))[2:]
+    return [(*row[:4], row[4] and float(row[4]), float(row[5])) for row in rows]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("file", nargs="?", type=Path, default=Path("speed.csv"))
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     options = parser.parse_args()
-    kept = []
-    if options.file.is_file():  # parts that were not asked for stay as they are
-        with options.file.open(encoding="utf8") as file:
-            kept = [(*row[:4], row[4] and float(row[4]), float(row[5]))
-                    for row in list(csv.reader(file))[2:]]  # fmt: skip
+    # parts that were not asked for stay as they are
+    kept = read(options.file) if options.file.is_file() else []
     for part in options.parts:
         rows = list(PARTS[part]())
         kept = [row for row in kept if row[0] != part] + rows
@@ -272,7 +276,16 @@ def main() -> None:
             for row in kept:
                 error = row[4] if row[4] == "" else f"{row[4]:.5f}"
                 writer.writerow([*row[:4], error, f"{row[5]:.5g}"])
-    print("\n".join(table(kept)))
+    lines = "\n".join(table(kept))
+    print(lines)
+    if options.file.resolve() == RECORDED:
+        README.write_text(with_table(README.read_text("utf8"), lines), "utf8")
+
+
+def with_table(text: str, lines: str) -> str:
+    """README.md with another table between its two marks."""
+    before, _, rest = text.partition(BEGIN)
+    return f"{before}{BEGIN}\n{lines}\n{END}{rest.partition(END)[2]}"
 
 
 if __name__ == "__main__":
