@@ -49,7 +49,7 @@ README, RECORDED = ROOT / "benchmarks" / "README.md", ROOT / "leakage" / "record
 BEGIN, END = "<!-- speed -->", "<!-- end of speed -->"
 FIRST_VERSION = "1b77b05"
 HEADER = ("part", "task", "contender", "repetition", "error", "seconds")
-REPETITIONS, SEEDS, BOOK_REPETITIONS = 9, 5, 2
+REPETITIONS, SEEDS, BOOK_REPETITIONS = 9, 5, 1
 MINE_TASKS = (
     "Gaussian, d = 20, 2 nats, n = 5000", "sparse, 2 of 128, 1 nat, n = 1000",
     "XOR of signs, n = 5000",
