@@ -148,8 +148,8 @@ def embed(
         Where the network runs: ``"auto"`` is a GPU where there is one. Vectors of different devices
         differ by rounding.
     precision : {"float32", "bfloat16"}
-        ``"bfloat16"`` is up to twice as fast on processors that have it, and good to about two
-        digits; vectors are float32 all the same.
+        ``"bfloat16"`` is about one and a half times as fast on processors that have it, and good
+        to one or two digits; vectors are float32 all the same.
     compiled : bool
         Compile the network by `torch.compile`: half a minute once, and then somewhat faster. Needs
         a C++ compiler.
