@@ -109,8 +109,7 @@ def embed_layers(
     ((2, 32), (2, 1280))
     """
     layers = tuple(layers)
-    if model != HISTOGRAM:
-        check_layers(layers, model)
+    check_layers(layers, layer_names(model), model)
     run = Run(model, layers, weights, seed, pooling, found_device(device), precision, compiled)
     return _embed(images, run, cache)
 

@@ -87,9 +87,8 @@ def layer_names(model: str = BUNDLED) -> tuple[str, ...]:
     return tuple(get_graph_node_names(_torchvision_model(model, None, 0))[1])
 
 
-def check_layers(layers: Sequence[str], model: str) -> None:
-    """Refuse layers that `model` does not have, with those that it has."""
-    known = layer_names(model)
+def check_layers(layers: Sequence[str], known: Sequence[str], model: str) -> None:
+    """Refuse layers that are not among those `known` of `model`."""
     for layer in layers:
         # torchvision takes the name of a block for that of its last layer
         if layer not in known and not any(name.startswith(f"{layer}.") for name in known):

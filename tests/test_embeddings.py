@@ -237,6 +237,7 @@ def test_no_network_for_weights(photographs, monkeypatch, tmp_path):
     [
         ({"model": "resnet1000"}, "no model 'resnet1000'"),
         ({"layer": "block.1"}, "has no layer 'block.1'; it has stem"),
+        ({"model": "histogram", "layer": "stem"}, "histogram has no layer 'stem'"),
         ({"device": "tpu"}, "device must be 'auto', 'cpu' or 'cuda', not 'tpu'"),
         ({"precision": "float16"}, "precision must be 'float32' or 'bfloat16', not 'float16'"),
         ({"weights": "imagenet"}, "weights must be 'default' or None, not"),
