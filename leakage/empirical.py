@@ -21,16 +21,24 @@ def contingency_table(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     >>> contingency_table(np.array([0, 0, 1]), np.array([5, 7, 7])).tolist()
     [[1, 1], [0, 1]]
     """
+    return _counted(x, y)[0]
+
+
+def _counted(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The contingency table, its sums over y and its sums over x."""
     (x, rows), (y, columns) = (_codes(np.asarray(v)) for v in (x, y))
     if rows * columns > max(_DIRECT, 4 * x.size):
         (x, rows), (y, columns) = (_ranks(v) for v in (x, y))
-    narrow = rows > 1 and rows * columns <= 2**16  # then less memory goes by
-    cell = x.astype(np.uint16 if narrow else np.intp)
-    cell *= columns
+    narrow = columns < 2**16 and rows * columns <= 2**16  # then less memory goes by
+    code = np.uint16 if narrow else np.intp
+    cell = np.multiply(x, code(columns), dtype=code, casting="unsafe")
     np.add(cell, y, out=cell, casting="unsafe")
     table = np.bincount(cell, minlength=rows * columns).reshape(rows, columns)
-    occupied = table.any(1), table.any(0)
-    return table if all(map(np.all, occupied)) else table[occupied[0]][:, occupied[1]]
+    sums = table.sum(1), table.sum(0)
+    occupied = [s > 0 for s in sums]
+    if not all(map(np.all, occupied)):
+        table = table[occupied[0]][:, occupied[1]]
+    return table, *(s[o] for s, o in zip(sums, occupied, strict=True))
 
 
 def _codes(values: np.ndarray) -> tuple[np.ndarray, int]:
@@ -105,14 +113,14 @@ def plug_in(x: np.ndarray, y: np.ndarray, *, correction: str | None = "miller-ma
             f"no correction {correction!r}; there are "
             + ", ".join(repr(name) for name in CORRECTIONS)
         )
-    table = contingency_table(x, y)
+    table, *sums = _counted(x, y)
     for name, size in zip("xy", table.shape, strict=True):
         if size == 1:
             raise ValueError(f"{name} is constant, so it carries no information")
     occupied = np.flatnonzero(table.ravel() > 0)  # of booleans: ten times as fast
     row, column = np.divmod(occupied, table.shape[1])
-    counts, sums = table.ravel()[occupied], (table.sum(1), table.sum(0))
-    n, flags = int(counts.sum()), []
+    counts = table.ravel()[occupied]
+    n, flags = x.size, []
     raw = entropy(sums[0]) + entropy(sums[1]) - entropy(counts)
     bits = CORRECTIONS[correction](table) if correction else raw
     freedom = (table.shape[0] - 1) * (table.shape[1] - 1)

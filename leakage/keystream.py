@@ -12,8 +12,8 @@ KEY_BYTES = 16
 #: An image's index fills one half of the 16-byte counter block, the block counter the other:
 #: images of up to 2**64 blocks never share a counter block.
 MAX_INDEX = 2**64 - 1
-#: Bytes of counter blocks that are encrypted in one call: they stay in the processor's cache.
-_TOGETHER = 1 << 18
+#: Bytes of keystream that are made in one call: they stay in the processor's cache.
+TOGETHER = 1 << 18
 
 
 def check_key(key: bytes) -> bytes:
@@ -69,7 +69,7 @@ def aes_ctr(key: bytes, indices: Sequence[int], length: int, *, first_block: int
     out = np.empty((len(indices), blocks * 16), np.uint8)
     if not out.size:
         return out
-    together = min(len(indices), max(1, _TOGETHER // (blocks * 16)))
+    together = min(len(indices), max(1, TOGETHER // (blocks * 16)))
     counters = np.empty((together, blocks, 2), ">u8")
     counters[..., 1] = np.arange(blocks, dtype=np.uint64) + np.uint64(first_block)
     cipher = AES.new(key, AES.MODE_ECB)

@@ -9,11 +9,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from leakage.keystream import fair_bits, keystreams, nonzero_symbols
+from leakage.keystream import TOGETHER, fair_bits, keystreams, nonzero_symbols
 from leakage.schemes.base import Scheme
-
-#: Bytes of images that are encrypted in one go: they stay in the processor's cache.
-_TOGETHER = 1 << 18
 
 
 def check_bits(bits: int) -> int:
@@ -109,7 +106,7 @@ class BitPlane(Scheme):
             return super()._encrypt_all(images, key, indices)
         flat = images.reshape(len(images), -1)
         out = np.empty(flat.shape, np.uint8)
-        few = max(1, _TOGETHER // flat.shape[1])
+        few = max(1, TOGETHER // flat.shape[1])
         for start in range(0, len(flat), few):
             part = slice(start, start + few)
             stream = keystreams(key, self.name, indices[part], flat.shape[1])
