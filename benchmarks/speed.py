@@ -276,7 +276,7 @@ def main() -> None:
             for row in kept:
                 error = row[4] if row[4] == "" else f"{row[4]:.5f}"
                 writer.writerow([*row[:4], error, f"{row[5]:.5g}"])
-    lines = "\n".join(table(kept))
+    lines = "\n".join(table(read(options.file)))  # rounded, as whoever reads the file sees them
     print(lines)
     if options.file.resolve() == RECORDED:
         README.write_text(with_table(README.read_text("utf8"), lines), "utf8")
