@@ -6,8 +6,9 @@ Overhead: cells that sleep for a known time, in local processes and on a Dask Lo
 4 workers; the wall time of the whole call, with starting workers, reading, encrypting, embedding
 and writing, against the time slept by each worker. Asleep, workers do not compete for cores, so
 that this shows the study's own cost on any machine. Growth: the CPU time of studies on one worker,
-with more and more images or cells. Memory: the largest resident memory of a fresh process
-that reads a folder of 512 x 512 PNG files, encrypts, embeds and counts them.
+with more and more images or cells. Costs: the wall time, on one worker, of embedding an image set
+and of one estimate, by the number of images and by their size. Memory: the largest resident memory
+of a fresh process that reads a folder of 512 x 512 PNG files, encrypts, embeds and counts them.
 """
 
 import argparse
@@ -33,7 +34,10 @@ import leakage
 from leakage.provenance import memory_mb
 
 SMALL = {"source": "photographs", "size": 32, "count": 40}
-HEADER = ("part", "where", "workers", "cells", "images", "seconds", "ideal_seconds", "memory_mb")
+HEADER = (
+    "part", "where", "workers", "cells", "images", "side", "seconds", "ideal_seconds", "memory_mb"
+)  # fmt: skip
+COUNTS, SIDES = (60, 120, 240, 480), (48, 64, 96, 192)
 
 
 def sleep(x, y, *, groups, seed, seconds):
@@ -63,14 +67,14 @@ def overhead(cells: int, seconds: float, workers: tuple[int, ...]):
     for count in workers:
         ideal = cells * seconds / count
         spent = timed(grid, n_jobs=count)
-        yield "overhead", "local", count, cells, 40, spent, ideal, None
+        yield "overhead", "local", count, cells, 40, 32, spent, ideal, None
         with (
             LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address=":0",
                          silence_logs=logging.CRITICAL) as cluster,
             Client(cluster), joblib.parallel_config(backend="dask"),
         ):  # fmt: skip
             spent = timed(grid)
-        yield "overhead", "dask", count, cells, 40, spent, ideal, None
+        yield "overhead", "dask", count, cells, 40, 32, spent, ideal, None
 
 
 def growth():
@@ -82,12 +86,28 @@ def growth():
     for images in (100, 200, 400, 800):
         sized = [SMALL | {"size": 64, "count": images}]
         spent = timed(grid | {"images": sized}, time.process_time, n_jobs=1)
-        yield "images", "local", 1, 1, images, spent, None, None
+        yield "images", "local", 1, 1, images, 64, spent, None, None
     for cells in (50, 100, 200, 400):
         sized = [SMALL | {"size": 64, "count": 100}]
         seeded = grid | {"images": sized, "seeds": list(range(cells))}
         spent = timed(seeded, time.process_time, n_jobs=1)
-        yield "cells", "local", 1, cells, 100, spent, None, None
+        yield "cells", "local", 1, cells, 100, 64, spent, None, None
+
+
+def costs():
+    """The least of three keys' ciphertexts, for other programs only ever add time."""
+    grid = {
+        "images": [{"source": "photographs", "size": 64, "levels": {"count": list(COUNTS)}},
+                   {"source": "photographs", "count": 100, "levels": {"size": list(SIDES)}}],
+        "schemes": [{"name": "bitplane", "bits": 4, "levels": {"key": [0, 1, 2]}}],
+        "embeddings": ["head"], "estimators": [{"method": "canonical", "folds": 3}],
+    }  # fmt: skip
+    with tempfile.TemporaryDirectory() as out:
+        table = leakage.study(grid, out=out, n_jobs=1)
+    least = table.groupby(["images.count", "images.size"])[["shared_seconds", "seconds"]].min()
+    for (count, side), row in least.iterrows():
+        yield "embedding", "local", 1, 0, count, side, row["shared_seconds"], None, None
+        yield "estimate", "local", 1, 1, count, side, row["seconds"], None, None
 
 
 def write_photographs(folder: Path, count: int) -> None:
@@ -114,7 +134,7 @@ def memory(counts: list[int]):
             start = time.perf_counter()
             done = subprocess.run(call, capture_output=True, text=True, check=True)
             spent = time.perf_counter() - start
-        yield "memory", "local", 1, 2, count, spent, None, json.loads(done.stdout)
+        yield "memory", "local", 1, 2, count, 512, spent, None, json.loads(done.stdout)
 
 
 def stream(folder: str) -> None:
@@ -136,7 +156,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--workers", type=int, nargs="+", default=[2, 4])
     parser.add_argument("--images", type=int, nargs="+", default=[100, 400, 1600])
-    parser.add_argument("--parts", nargs="+", default=["growth", "memory", "overhead"])
+    parser.add_argument("--parts", nargs="+", default=["growth", "costs", "memory", "overhead"])
     parser.add_argument("--stream", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.stream:
@@ -144,6 +164,7 @@ def main() -> None:
     parts = {
         "overhead": lambda: overhead(options.cells, options.seconds, tuple(options.workers)),
         "growth": growth,
+        "costs": costs,
         "memory": lambda: memory(options.images),
     }
     rows = []
@@ -156,17 +177,28 @@ def main() -> None:
                 more = f", {line['seconds'] / line['ideal_seconds'] - 1:.1%} over the ideal"
             print({k: v for k, v in line.items() if v is not None}, more, flush=True)
     for part, size in (("images", 4), ("cells", 3)):
-        of = np.array([(row[size], row[5]) for row in rows if row[0] == part])
+        of = np.array([(row[size], row[6]) for row in rows if row[0] == part])
         if len(of):
             slope, start = np.polyfit(*of.T, 1)
             off = np.abs(of[:, 1] - start - slope * of[:, 0]).max() / of[:, 1].max()
             print(f"{part}: {start:.1f} s + {1000 * slope:.1f} ms each, off by at most {off:.1%}")
+    # parts that were not asked for stay as they are
+    new = {row[0] for row in rows}
+    rows = [row for row in read(options.file) if row[0] not in new] + rows
     with options.file.open("w", newline="", encoding="utf8") as file:
         file.write(stamp("study.py", ["numpy", "torch", "joblib", "distributed", "pyarrow"]))
         writer = csv.writer(file)
         writer.writerow(HEADER)
         writer.writerows(["" if v is None else f"{v:.4g}" if isinstance(v, float) else v
                           for v in row] for row in rows)  # fmt: skip
+
+
+def read(path: Path) -> list[list[str]]:
+    """Rows as they were recorded, none where nothing was."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf8") as file:
+        return list(csv.reader(file))[2:]
 
 
 if __name__ == "__main__":

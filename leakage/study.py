@@ -237,7 +237,11 @@ def _share(
         with one_thread():
             _embed_batches(images, scheme, wanted)
     except Exception as error:  # whatever it is, the other cells go on
-        return [(path, _told(error)) for path in wanted]
+        if len(wanted) == 1:
+            return [(path, _told(error)) for path in wanted]
+        # one embedding may be at fault: each by itself
+        alone = (_share(images, scheme, {path: wanted[path]}, stamp) for path in wanted)
+        return [failed for path in alone for failed in path]
     return []
 
 
