@@ -240,8 +240,10 @@ def _share(
         if len(wanted) == 1:
             return [(path, _told(error)) for path in wanted]
         # one embedding may be at fault: each by itself
-        alone = (_share(images, scheme, {path: wanted[path]}, stamp) for path in wanted)
-        return [failed for path in alone for failed in path]
+        return [
+            failed for path, embedding in wanted.items()
+            for failed in _share(images, scheme, {path: embedding}, stamp)
+        ]  # fmt: skip
     return []
 
 
