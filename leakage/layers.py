@@ -21,9 +21,10 @@ BUNDLED = "efficientnet_lite0"
 GRID = 4
 Pooling = Literal["mean", "std", "grid"]
 Precision = Literal["float32", "bfloat16"]
-#: Pixels that pass through a network at once: larger batches fall out of a CPU's cache, and smaller
-#: ones leave a GPU idle.
-BATCH_PIXELS = {"cpu": 64 * 64 * 64, "cuda": 64 * 512 * 512}
+#: Pixels that pass through a network at once: more are no faster on a CPU, fewer leave a GPU idle.
+BATCH_PIXELS = {"cpu": 128 * 64 * 64, "cuda": 64 * 512 * 512}
+#: Through the bundled network's first blocks on a CPU, whose cache does not hold the maps of more.
+EARLY_PIXELS = 16 * 64 * 64
 
 
 class Run(NamedTuple):
@@ -142,15 +143,27 @@ def _pooled(output: torch.Tensor, pooling: Pooling) -> torch.Tensor:
 def _bundled_forward(run: Run) -> Callable:
     network = efficientnet_lite.efficientnet_lite0(run.weights, run.seed)
     network.to(run.device).reduce(getattr(torch, run.precision))
-    wanted = set(run.layers)
+    by_hand = run.device == "cpu" and not run.compiled
+    if by_hand:
+        network.pack()
+    deepest = max(run.layers, key=efficientnet_lite.LAYERS.index)
+
+    def passed(outputs):
+        """Vectors of the wanted layers among `outputs`, and the last output."""
+        found = {}
+        for name, output in outputs:
+            if name in run.layers:
+                found[name] = _pooled(output, run.pooling)
+            if name == deepest:
+                break
+        return found, output
 
     def forward(batch):
-        found = {}
-        for name, output in network.layers_of_images(batch):
-            if name in wanted:
-                found[name] = _pooled(output, run.pooling)
-            if len(found) == len(wanted):
-                break
+        step = _images_in(EARLY_PIXELS, batch) if by_hand else len(batch)
+        passes = [passed(network.early(part)) for part in batch.split(step)]
+        found = {name: torch.cat([vectors[name] for vectors, _ in passes]) for name in passes[0][0]}
+        if deepest not in found:
+            found |= passed(network.late(torch.cat([output for _, output in passes])))[0]
         return found
 
     return forward
@@ -197,6 +210,11 @@ def _forward(run: Run) -> Callable:
     return torch.compile(forward) if run.compiled else forward
 
 
+def _images_in(pixels: int, images: np.ndarray | torch.Tensor) -> int:
+    """How many of the images have so many pixels: one at least."""
+    return max(1, pixels // (images.shape[1] * images.shape[2]))
+
+
 def _on_device(images: np.ndarray, step: int, device: str) -> Iterator[torch.Tensor]:
     """Batches of images; on their way to a GPU while it computes on the one before."""
     for start in range(0, len(images), step):
@@ -228,7 +246,7 @@ def pooled_layers(images: np.ndarray, run: Run) -> dict[str | None, np.ndarray]:
     """
     forward = _forward(run)
     most = BATCH_PIXELS["cpu" if run.device == "cpu" else "cuda"]
-    step = max(1, most // (images.shape[1] * images.shape[2]))
+    step = _images_in(most, images)
     parts = []
     with torch.inference_mode():
         for batch in _on_device(images, step, run.device):

@@ -46,23 +46,40 @@ def reference(x):
     return x @ w["_fc.weight"].T + w["_fc.bias"]
 
 
-@pytest.mark.parametrize("side", [32, 57, 64])
-def test_against_unfolded_reference(side):
-    x = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0))
-    with torch.inference_mode():
-        torch.testing.assert_close(efficientnet_lite0()(x), reference(x), rtol=1e-3, atol=1e-3)
+def network_outputs(network, images):
+    early = dict(network.early(images))
+    return early | dict(network.late(early[efficientnet_lite.LAST_EARLY]))
 
 
-@pytest.mark.parametrize("shape", [(2, 57, 64), (2, 32, 47), (2, 57, 64, 3)])
-def test_images_are_scaled_in_the_first_convolution(shape, rng):
+def scaled(images):
+    """As the weights expect them, (N, 3, H, W)."""
+    mean, spread = (torch.tensor(v) for v in (efficientnet_lite.MEAN, efficientnet_lite.STD))
+    color = images if images.ndim == 4 else images[..., None].expand(*images.shape, 3)
+    return ((color / 255 - mean) / spread).permute(0, 3, 1, 2)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("shape", [(2, 32, 32), (2, 57, 57), (2, 64, 64), (2, 57, 57, 3)])
+def test_against_unfolded_reference(shape, packed, rng):
     """Borders included: padding means a sample of the mean, not a sample of 0."""
     images = torch.from_numpy(rng.integers(0, 256, shape, np.uint8))
-    colour = images if len(shape) == 4 else images[..., None].expand(*shape, 3)
-    mean, spread = (torch.tensor(v) for v in (efficientnet_lite.MEAN, efficientnet_lite.STD))
-    x = ((colour / 255 - mean) / spread).permute(0, 3, 1, 2)
     network = efficientnet_lite0()
+    if packed:
+        network.pack()
     with torch.inference_mode():
-        expected, found = dict(network.layers(x)), dict(network.layers_of_images(images))
+        found = network(images)
+        torch.testing.assert_close(found, reference(scaled(images)), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="torch is without oneDNN")
+@pytest.mark.parametrize("shape", [(2, 57, 64), (3, 32, 47), (2, 57, 64, 3)])
+def test_packed_is_the_same(shape, rng):
+    images = torch.from_numpy(rng.integers(0, 256, shape, np.uint8))
+    plain, packed = efficientnet_lite0(), efficientnet_lite0()
+    packed.pack()
+    assert packed.head.packed is not None
+    with torch.inference_mode():
+        expected, found = (network_outputs(network, images) for network in (plain, packed))
     assert list(found) == list(efficientnet_lite.LAYERS)
     for name in found:
         torch.testing.assert_close(found[name], expected[name], rtol=1e-4, atol=1e-4)
