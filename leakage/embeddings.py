@@ -150,8 +150,9 @@ def embed(
         ``"bfloat16"`` is about one and a half times as fast on processors that have it, and good
         to one or two digits; vectors are float32 all the same.
     compiled : bool
-        Compile the network by `torch.compile`: half a minute once, and then somewhat faster. Needs
-        a C++ compiler.
+        Compile the network by `torch.compile`: up to half a minute for each size of images and of
+        batches. Then torchvision's networks are faster; the bundled one, on a processor, is not.
+        Needs a C++ compiler.
 
     Returns
     -------

@@ -207,7 +207,8 @@ def _torchvision_forward(run: Run) -> Callable:
 def _forward(run: Run) -> Callable:
     """Function of a batch of images on the run's device."""
     forward = (_bundled_forward if run.model == BUNDLED else _torchvision_forward)(run)
-    return torch.compile(forward) if run.compiled else forward
+    # with sizes left open the compiler has not ended after ten minutes
+    return torch.compile(forward, dynamic=False) if run.compiled else forward
 
 
 def _images_in(pixels: int, images: np.ndarray | torch.Tensor) -> int:
