@@ -10,6 +10,7 @@ import leakage
 from leakage import efficientnet_lite
 from leakage.efficientnet_lite import _stored_weights, efficientnet_lite0
 from leakage.images import PHOTOGRAPHS
+from leakage.layers import BATCH_PIXELS
 
 
 @pytest.mark.parametrize(("name", "label"), [("cat", 285), ("coffee", 967)])
@@ -95,6 +96,23 @@ def test_layers_and_shapes(photographs):
         assert vectors.shape == (3, vectors.shape[1])
         assert np.array_equal(vectors, leakage.embed(images, layer=name))
     assert np.array_equal(found["head"], leakage.embed(images))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_vectors_do_not_depend_on_the_batch(photographs, precision, monkeypatch):
+    """More images than one batch, which pass through the first blocks in parts, or few by few."""
+    images = photographs.images[:150]
+
+    def embedded():
+        return leakage.embed_layers(
+            images, ["stem", "blocks.2", "blocks.3", "head"], precision=precision, cache=False
+        )
+
+    together = embedded()
+    monkeypatch.setitem(BATCH_PIXELS, "cpu", 7 * 64 * 64)
+    monkeypatch.setattr("leakage.layers.EARLY_PIXELS", 3 * 64 * 64)
+    for layer, vectors in embedded().items():
+        assert np.allclose(vectors, together[layer], rtol=1e-4, atol=1e-5)
 
 
 def test_gray_is_three_equal_channels(photographs):
