@@ -1,8 +1,10 @@
-"""First line of a recorded result: versions, command, date."""
+"""Recorded results: their first line, with versions, command and date, and their rows."""
 
+import csv
 import platform
 import time
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import leakage
 
@@ -18,3 +20,11 @@ def stamp(script: str, packages: list[str]) -> str:
         f"# leakage {leakage.__version__}, Python {platform.python_version()}, {', '.join(found)}; "
         f"python benchmarks/{script}; {time.strftime('%Y-%m-%d')}\n"
     )
+
+
+def recorded_rows(path: Path) -> list[list[str]]:
+    """Rows of a recorded result without its header, none where nothing was recorded."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf8") as file:
+        return list(csv.reader(file))[2:]

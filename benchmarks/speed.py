@@ -32,7 +32,7 @@ import estimators  # sets one thread for numpy, before it is loaded
 import numpy as np
 import torch
 from Crypto.Cipher import AES
-from provenance import stamp
+from provenance import recorded_rows, stamp
 from sklearn.metrics import mutual_info_score
 from torchvision import transforms
 from torchvision.models import mobilenet_v2
@@ -291,9 +291,7 @@ def shown(rows: list[tuple]) -> list[str]:
 
 
 def read(path: Path) -> list[tuple]:
-    with path.open(encoding="utf8") as file:
-        rows = list(csv.reader(file))[2:]
-    return [(*row[:4], row[4] and float(row[4]), float(row[5])) for row in rows]
+    return [(*row[:4], row[4] and float(row[4]), float(row[5])) for row in recorded_rows(path)]
 
 
 def main() -> None:
@@ -303,7 +301,7 @@ def main() -> None:
     options = parser.parse_args()
     keep_memory()
     # parts that were not asked for stay as they are
-    kept = read(options.file) if options.file.is_file() else []
+    kept = read(options.file)
     for part in options.parts:
         rows = list(PARTS[part]())
         kept = [row for row in kept if row[0] != part] + rows

@@ -28,7 +28,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import joblib
 import numpy as np
 from PIL import Image
-from provenance import stamp
+from provenance import recorded_rows, stamp
 
 import leakage
 from leakage.provenance import memory_mb
@@ -184,21 +184,13 @@ def main() -> None:
             print(f"{part}: {start:.1f} s + {1000 * slope:.1f} ms each, off by at most {off:.1%}")
     # parts that were not asked for stay as they are
     new = {row[0] for row in rows}
-    rows = [row for row in read(options.file) if row[0] not in new] + rows
+    rows = [row for row in recorded_rows(options.file) if row[0] not in new] + rows
     with options.file.open("w", newline="", encoding="utf8") as file:
         file.write(stamp("study.py", ["numpy", "torch", "joblib", "distributed", "pyarrow"]))
         writer = csv.writer(file)
         writer.writerow(HEADER)
         writer.writerows(["" if v is None else f"{v:.4g}" if isinstance(v, float) else v
                           for v in row] for row in rows)  # fmt: skip
-
-
-def read(path: Path) -> list[list[str]]:
-    """Rows as they were recorded, none where nothing was."""
-    if not path.is_file():
-        return []
-    with path.open(encoding="utf8") as file:
-        return list(csv.reader(file))[2:]
 
 
 if __name__ == "__main__":
