@@ -122,14 +122,14 @@ def counting() -> Iterator[tuple]:
 def in_best_batches(embed: Callable, images: np.ndarray) -> Callable:
     """`embed` with that size of batch of `BATCHES` that is fastest."""
 
-    def seconds(pixels):
+    def timed(pixels):
         call = partial(embed, images, max(1, pixels // images[0].size))
         call()
         start = time.perf_counter()
         call()
         return time.perf_counter() - start, call
 
-    return min(map(seconds, BATCHES), key=lambda found: found[0])[1]
+    return min(map(timed, BATCHES), key=lambda found: found[0])[1]
 
 
 def size(network: nn.Module) -> str:

@@ -122,11 +122,13 @@ class EfficientNetLite0(nn.Module):
 
     def pack(self) -> None:
         """`SameConv.pack` everywhere, where oneDNN is there and knows the type."""
-        known = torch.backends.mkldnn.is_available() and (
-            self.head.weight.dtype != torch.bfloat16 or torch.ops.mkldnn._is_mkldnn_bf16_supported()
-        )
+        reduced = self.head.weight.dtype == torch.bfloat16
+        if not torch.backends.mkldnn.is_available() or (
+            reduced and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        ):
+            return
         for module in self.modules():
-            if known and isinstance(module, SameConv):
+            if isinstance(module, SameConv):
                 module.pack()
 
     def early(self, images):

@@ -150,9 +150,8 @@ def embed(
         ``"bfloat16"`` is about one and a half times as fast on processors that have it, and good
         to one or two digits; vectors are float32 all the same.
     compiled : bool
-        Compile the network by `torch.compile`: up to half a minute for each size of images and of
-        batches. Then torchvision's networks are faster; the bundled one, on a processor, is not.
-        Needs a C++ compiler.
+        Compile the network by `torch.compile`, once for each size of images and of batches. Whether
+        it is faster then depends on network and machine: time it. Needs a C++ compiler.
 
     Returns
     -------

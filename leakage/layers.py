@@ -143,6 +143,7 @@ def _pooled(output: torch.Tensor, pooling: Pooling) -> torch.Tensor:
 def _bundled_forward(run: Run) -> Callable:
     network = efficientnet_lite.efficientnet_lite0(run.weights, run.seed)
     network.to(run.device).reduce(getattr(torch, run.precision))
+    # what pays on a CPU and is not for the compiler: packed weights, first blocks in parts
     by_hand = run.device == "cpu" and not run.compiled
     if by_hand:
         network.pack()

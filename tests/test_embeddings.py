@@ -133,7 +133,7 @@ def test_bfloat16_is_near(photographs):
 
 @pytest.mark.slow
 def test_compiled_is_the_same(photographs):
-    """For a second size of images too, which takes no more time than the first."""
+    """For a second size of images too: with sizes left open its compilation did not end."""
     whole_and_part = photographs.images[:140]
     for images in (whole_and_part, whole_and_part[:20, :48, :56]):
         for layers, model, weights in (
