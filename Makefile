@@ -17,7 +17,7 @@ help:
 	@echo "make links        ask every site that the book links to, answers in _build/links.txt"
 	@echo "make dist         wheel and source distribution into dist"
 	@echo "make screenshots  pictures of every built page into _build/screenshots (needs Chromium)"
-	@echo "make measure      time and memory of every chapter, into leakage/recorded/chapters.csv"
+	@echo "make measure      time and memory of every chapter, into leakage/notebook/records/chapters.csv"
 	@echo "make clean        remove _build"
 	@echo
 	@echo "No GPU? 'make book TORCH_INDEX_URL=URL' takes torch from URL, for instance PyTorch's index of CPU wheels."

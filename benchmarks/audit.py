@@ -22,7 +22,7 @@ from joblib import Parallel, delayed
 from provenance import stamp
 
 import leakage
-from leakage.audit import audit
+from leakage.audits.auditing import audit
 
 COLUMNS = ["what", "pairs", "leaks", "found by", "certified", "exact", "detectable", "cpu_s"]
 

@@ -22,7 +22,7 @@ from provenance import stamp
 from tqdm import tqdm
 
 import leakage
-from leakage.keystream import keystream
+from leakage.schemes.keyed_randomness import keystream
 
 COLUMNS = ["pairs", "size", "seconds", "cpu_s", "peak_mib", "exit_code", "verdict"]
 

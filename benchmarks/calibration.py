@@ -21,7 +21,7 @@ from provenance import stamp
 from scipy.stats import binomtest, kstest
 
 import leakage
-from leakage.channels import clusters, gaussian
+from leakage.truth.channels import clusters, gaussian
 
 NATS = 1 / np.log(2)  # bits in a nat
 

@@ -16,8 +16,8 @@ from provenance import stamp
 from sklearn.metrics import mutual_info_score
 
 import leakage
-from leakage.corrections import CORRECTIONS
-from leakage.images import PHOTOGRAPHS
+from leakage.estimators.corrections import CORRECTIONS
+from leakage.pictures.image_sets import PHOTOGRAPHS
 
 SIZES, SEEDS = (4096, 65_536, 262_144), range(5)
 

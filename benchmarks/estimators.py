@@ -29,7 +29,7 @@ from torch import nn
 from tqdm import tqdm
 
 import leakage
-from leakage.channels import additive_uniform, clusters, gaussian, student_t, xor_of_signs
+from leakage.truth.channels import additive_uniform, clusters, gaussian, student_t, xor_of_signs
 
 NATS = 1 / math.log(2)  # bits in a nat
 

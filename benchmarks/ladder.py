@@ -19,8 +19,8 @@ from provenance import stamp
 from tqdm import tqdm
 
 import leakage
-from leakage.critics import linear_critic, whitened
-from leakage.evidence import split_by_group
+from leakage.estimators.critics import linear_critic, whitened
+from leakage.evidence.permutations import split_by_group
 
 
 def cross_fitted_z(x: np.ndarray, y: np.ndarray, components: int, seed: int) -> float:

@@ -40,11 +40,11 @@ from torchvision.models import mobilenet_v2
 from tqdm import tqdm
 
 import leakage
-from leakage.channels import gaussian
-from leakage.corrections import plug_in_mi
-from leakage.efficientnet_lite import MEAN, STD
-from leakage.empirical import contingency_table
-from leakage.images import PHOTOGRAPHS
+from leakage.estimators.corrections import plug_in_mi
+from leakage.estimators.counting import contingency_table
+from leakage.pictures.image_sets import PHOTOGRAPHS
+from leakage.truth.channels import gaussian
+from leakage.vectors.efficientnet_lite import MEAN, STD
 
 ROOT = Path(__file__).resolve().parents[1]
 README, RECORDED = ROOT / "benchmarks" / "README.md", ROOT / "leakage" / "recorded" / "speed.csv"

@@ -31,7 +31,7 @@ from PIL import Image
 from provenance import recorded_rows, stamp
 
 import leakage
-from leakage.provenance import memory_mb
+from leakage.studies.provenance import memory_mb
 
 SMALL = {"source": "photographs", "size": 32, "count": 40}
 HEADER = (
@@ -115,7 +115,7 @@ def write_photographs(folder: Path, count: int) -> None:
     rng = np.random.default_rng(0)
     sources = [
         np.asarray(Image.open(p.file()).convert("L"))
-        for p in leakage.images.PHOTOGRAPHS
+        for p in leakage.pictures.image_sets.PHOTOGRAPHS
         if min(Image.open(p.file()).size) >= 512
     ]
     for i in range(count):

@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _audit(options: argparse.Namespace) -> int:
-    from leakage.audit import audit
+    from leakage.audits.auditing import audit
 
     if (options.cipher is None) == (options.scheme is None):
         raise ValueError("give a folder of ciphertexts, or --scheme, and not both")
@@ -68,7 +68,7 @@ def _audit(options: argparse.Namespace) -> int:
             sides = _through_program(options.scheme, options.plain, folder, options.mode)
             found = audit(*sides, **common)
     else:
-        from leakage.images import load_images
+        from leakage.pictures.image_sets import load_images
 
         images = load_images(options.plain, size=None, mode=options.mode).images
         found = audit(scheme=options.scheme, images=images, **common)
@@ -79,7 +79,7 @@ def _audit(options: argparse.Namespace) -> int:
 
 
 def _study(options: argparse.Namespace) -> int:
-    from leakage.study import study
+    from leakage.studies.running import study
 
     common = {"out": options.output, "n_jobs": options.jobs}
     if options.scheduler is None:
@@ -111,7 +111,7 @@ def _through_program(program: str, plain: str, folder: str, mode: str) -> tuple[
     """Folders of the images and of what a program makes of them, one call an image."""
     from PIL import Image
 
-    from leakage.images import load_images
+    from leakage.pictures.image_sets import load_images
 
     images = load_images(plain, size=None, mode=mode)
     sides = Path(folder, "plain"), Path(folder, "cipher")

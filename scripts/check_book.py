@@ -18,7 +18,7 @@ import yaml
 
 TOC = Path(__file__).resolve().parents[1] / "_toc.yml"
 ERRORS = ("Traceback (most recent call last)", "CellExecutionError")
-FAILED_CLAIM = "✗ "  # as leakage.notebook.claim prints it
+FAILED_CLAIM = "✗ "  # as leakage.notebook.sentences.claim prints it
 REPRS = ("<Figure size", "<IPython", "<matplotlib", "<Axes:", "VBox(children", "HBox(children")
 SHOWN = (*ERRORS, *REPRS, FAILED_CLAIM)
 LOADED_LINKS = {"stylesheet", "preload", "modulepreload", "icon"}  # values of rel

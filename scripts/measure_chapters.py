@@ -1,10 +1,10 @@
 """Time and peak memory of every chapter: `python scripts/measure_chapters.py`.
 
 Each notebook is run by papermill with its default parameters, in an empty folder, with no cached
-embeddings, one at a time. The result goes to leakage/recorded/chapters.csv, which the book's status
-page shows, after every chapter; those named as arguments replace their own rows there. Memory is
-what the notebook's kernel and its children hold together, looked at ten times a second: pages that
-several of them share, such as torch's code, count once, as they do for Binder.
+embeddings, one at a time. The result goes to leakage/notebook/records/chapters.csv, which the
+book's status page shows, after every chapter; those named as arguments replace their own rows
+there. Memory is what the notebook's kernel and its children hold together, looked at ten times a
+second: pages that several of them share, such as torch's code, count once, as they do for Binder.
 
 With `--limit 2` (GiB) a notebook that holds more is stopped and fails, as in a free Binder session.
 `--parameters FILE` takes other parameters, by notebook, from a YAML file: tests/overrides.yaml for

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from leakage.attacks.success import Attack, counted, identify, ranked, wording
-from leakage.evidence import check_samples, split_by_group
-from leakage.images import check_images
+from leakage.evidence.permutations import check_samples, split_by_group
+from leakage.pictures.image_sets import check_images
 
 
 def reidentify(
@@ -56,7 +56,7 @@ def reidentify(
     >>> reidentify(x, x).rate > 0.9
     True
     """
-    from leakage.critics import canonical_critic, one_thread, whitened
+    from leakage.estimators.critics import canonical_critic, one_thread, whitened
 
     x, y, groups = check_samples(x, y, groups, folds)
     if components < 1:
@@ -118,7 +118,7 @@ def infer_attribute(
     """
     from sklearn.linear_model import LogisticRegression
 
-    from leakage.critics import one_thread, whitened
+    from leakage.estimators.critics import one_thread, whitened
 
     labels = np.asarray(labels)
     if labels.shape != (len(y),):

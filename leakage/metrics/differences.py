@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binom, norm
 
-from leakage.images import check_images
-from leakage.keystream import check_key
 from leakage.metrics.nulls import ENOUGH_SAMPLES, Null
+from leakage.pictures.image_sets import check_images
 from leakage.schemes import Scheme
+from leakage.schemes.keyed_randomness import check_key
 
 _ONES = np.array([value.bit_count() for value in range(256)], np.uint8)
 

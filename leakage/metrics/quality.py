@@ -7,8 +7,8 @@ import numpy as np
 from scipy.stats import norm
 from skimage.metrics import structural_similarity
 
-from leakage.images import check_images
 from leakage.metrics.nulls import ENOUGH_SAMPLES, Null
+from leakage.pictures.image_sets import check_images
 
 _LPIPS_FILES = ("vgg16-397923af.pth", "lpips_weights.pt")
 
@@ -215,7 +215,7 @@ def _by_piq(metric, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """A function of piq on each pair, one at a time to bound memory."""
     import torch
 
-    from leakage.critics import one_thread
+    from leakage.estimators.critics import one_thread
 
     def tensor(image):
         deep = image.reshape(*image.shape[:2], -1).transpose(2, 0, 1)

@@ -6,8 +6,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from leakage.images import check_images
-from leakage.keystream import check_key
+from leakage.pictures.image_sets import check_images
+from leakage.schemes.keyed_randomness import check_key
 
 Keying = Literal["fresh", "fixed"]
 

@@ -9,8 +9,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from leakage.keystream import TOGETHER, fair_bits, keystreams, nonzero_symbols
 from leakage.schemes.base import Scheme
+from leakage.schemes.keyed_randomness import TOGETHER, fair_bits, keystreams, nonzero_symbols
 
 
 def check_bits(bits: int) -> int:

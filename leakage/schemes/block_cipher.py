@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 import numpy as np
 from Crypto.Cipher import AES
 
-from leakage.keystream import keystream
 from leakage.schemes.base import Scheme
 from leakage.schemes.bit_planes import check_bits
+from leakage.schemes.keyed_randomness import keystream
 
 _BLOCK = 16  # bytes of an AES block
 

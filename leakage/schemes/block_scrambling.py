@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from leakage.keystream import fair_bits, integers, permutations
 from leakage.schemes.base import Scheme
 from leakage.schemes.blocks import check_block, map_blocks
+from leakage.schemes.keyed_randomness import fair_bits, integers, permutations
 
 #: The orders of three channels; entry i undoes entry UNDO_CHANNEL_ORDERS[i].
 CHANNEL_ORDERS = np.array([(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)])

@@ -1,12 +1,15 @@
-"""Chaos-based ciphers as they are commonly published. Weak on purpose: see `leakage.exact`."""
+"""Chaos-based ciphers as they are commonly published.
+
+Weak on purpose: see `leakage.truth.closed_forms`.
+"""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from leakage.keystream import words
 from leakage.schemes.base import Scheme
+from leakage.schemes.keyed_randomness import words
 
 _BURN_IN = 100  # iterations thrown away, as is customary
 

@@ -6,8 +6,8 @@ from typing import ClassVar
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from leakage.keystream import keystream
 from leakage.schemes.base import Scheme
+from leakage.schemes.keyed_randomness import keystream
 
 _PUBLIC_KEY = bytes(16)  # printed here: there is no secret
 

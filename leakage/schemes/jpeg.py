@@ -9,9 +9,9 @@ from typing import ClassVar
 import numpy as np
 from PIL import Image
 
-from leakage.keystream import check_key, fair_bits, integers, keystream
 from leakage.schemes.base import Scheme
 from leakage.schemes.jpeg_coding import compressed, legal_means, planes_of, read, written
+from leakage.schemes.keyed_randomness import check_key, fair_bits, integers, keystream
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from leakage.keystream import fair_bits, integers, permutations
 from leakage.schemes.base import Scheme
 from leakage.schemes.block_scrambling import CHANNEL_ORDERS, UNDO_CHANNEL_ORDERS
 from leakage.schemes.blocks import check_block, map_blocks
+from leakage.schemes.keyed_randomness import fair_bits, integers, permutations
 
 
 @dataclass(frozen=True)

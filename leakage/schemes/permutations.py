@@ -9,9 +9,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from leakage.keystream import integers, permutations
 from leakage.schemes.base import Scheme
 from leakage.schemes.blocks import check_block, map_blocks
+from leakage.schemes.keyed_randomness import integers, permutations
 
 
 @dataclass(frozen=True)

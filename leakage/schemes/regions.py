@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from leakage.keystream import keystream
 from leakage.schemes.base import Scheme
 from leakage.schemes.bit_planes import check_bits
+from leakage.schemes.keyed_randomness import keystream
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,74 @@
+# The public face: what `import leakage` offers, and where each name is written. lazy_loader reads
+# this file at run time and imports a name when it is first used; type checkers read it too.
+from . import (
+    attacks,
+    audits,
+    estimators,
+    evidence,
+    metrics,
+    notebook,
+    pictures,
+    schemes,
+    studies,
+    truth,
+    vectors,
+)
+from .audits.auditing import audit
+from .audits.findings import Audit
+from .estimate import Estimate
+from .estimators.certified import certified_mi
+from .estimators.classical import canonical_test, ksg, spiked_cca
+from .estimators.counting import plug_in
+from .estimators.cross_fitting import estimate_mi, mine
+from .estimators.pixels import pixel_mi, pixel_mi_in_batches
+from .pictures.batches import encrypt_batches, image_batches
+from .pictures.image_sets import ImageSet, load_images
+from .schemes import decrypt_jpeg, encrypt_jpeg, get_scheme, list_schemes
+from .studies.running import study
+from .truth.closed_forms import capacity, exact_leakage, maximal_leakage
+from .vectors.embeddings import embed, embed_layers, layer_names, representations
+
+__version__: str
+
+__all__ = [
+    "Audit",
+    "Estimate",
+    "ImageSet",
+    "__version__",
+    "attacks",
+    "audit",
+    "audits",
+    "canonical_test",
+    "capacity",
+    "certified_mi",
+    "decrypt_jpeg",
+    "embed",
+    "embed_layers",
+    "encrypt_batches",
+    "encrypt_jpeg",
+    "estimate_mi",
+    "estimators",
+    "evidence",
+    "exact_leakage",
+    "get_scheme",
+    "image_batches",
+    "ksg",
+    "layer_names",
+    "list_schemes",
+    "load_images",
+    "maximal_leakage",
+    "metrics",
+    "mine",
+    "notebook",
+    "pictures",
+    "pixel_mi",
+    "pixel_mi_in_batches",
+    "plug_in",
+    "representations",
+    "schemes",
+    "spiked_cca",
+    "studies",
+    "study",
+    "truth",
+    "vectors",
+]

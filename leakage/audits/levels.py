@@ -1,0 +1,348 @@
+"""The four views of an audit: pixels, patches, embeddings, identification."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.stats import poisson
+
+from leakage.attacks import reidentify
+from leakage.audits.findings import Finding
+from leakage.estimators.certified import certified_mi
+from leakage.estimators.classical import canonical_test
+from leakage.estimators.cross_fitting import Samples, earlier_folds, estimate_mi, learn
+from leakage.estimators.pixels import pixel_mi, pixel_swap_p_value
+from leakage.evidence.permutations import (
+    check_samples,
+    combined_p_value,
+    sign_flip_p_value,
+    split_by_group,
+)
+from leakage.truth.closed_forms import entropy
+from leakage.vectors.embeddings import embed_layers, patch_statistics
+
+BLOCK = 16  # side of the patches of the pixel and patch views
+CROP = 224  # side of what the network sees of an image, at most
+NETWORK = ("stem", "blocks.0", "blocks.4", "head")
+COMPONENTS = 32
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the views keep of the pairs: bounded in memory whatever the number of pairs.
+
+    Attributes
+    ----------
+    plain_blocks, cipher_blocks : ndarray of uint8, shape (B, 16, 16) or (B, 16, 16, 3)
+        Random blocks, as many from each pair.
+    block_groups : ndarray of int, shape (B,)
+        Blocks that share one are not independent: of the same source, or swapped with each other.
+    couples : ndarray of int, shape (B,)
+        Pairs of images are coupled by two, and their blocks are at the same places: swapping the
+        ciphertexts of a couple keeps all that depends on the place alone. Label of the couple; -1
+        for pairs that found no partner.
+    partners : ndarray of int, shape (B,)
+        Which block is at the same place of the couple's other image; -1 if none.
+    plain, cipher : dict of str to ndarray of float32, shape (N, d)
+        Vectors of whole pairs, by rung of the ladder.
+    groups : ndarray of int, shape (N,)
+        Source of each pair.
+    """
+
+    plain_blocks: np.ndarray
+    cipher_blocks: np.ndarray
+    block_groups: np.ndarray
+    couples: np.ndarray
+    partners: np.ndarray
+    plain: dict[str, np.ndarray]
+    cipher: dict[str, np.ndarray]
+    groups: np.ndarray
+
+
+class Collector:
+    """Gathers a `Sample` from pairs, one at a time.
+
+    Parameters
+    ----------
+    pairs : int
+        How many will come.
+    blocks : int
+        How many blocks to keep of all of them together.
+    groups : ndarray of int, shape (pairs,)
+        Source of each pair.
+    seed : int
+        Of the choice of blocks.
+    """
+
+    _BATCH = 32  # images that go through the network together
+
+    def __init__(self, pairs: int, blocks: int, groups: np.ndarray, seed: int) -> None:
+        self._each = max(1, min(256, -(-blocks // pairs)))
+        self._groups, self._rng = groups, np.random.default_rng(seed)
+        _, member, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+        self._source = np.where(sizes[member] > 1, member, -1)  # -1: no other image shares it
+        self._blocks: tuple[list, list] = [], []
+        self._owners: list[int] = []  # number of the pair that each block comes from
+        self._partners: list[int] = []
+        self._waiting: dict[tuple, tuple[np.ndarray, int]] = {}
+        self._direct: tuple[list, list] = [], []
+        self._crops: tuple[list, list] = [], []
+        self._deep: tuple[list, list] = [], []
+        self._count = 0
+
+    def add(self, plain: np.ndarray, cipher: np.ndarray) -> None:
+        """Take one pair, uint8 of one shape."""
+        high, wide = plain.shape[:2]
+        if min(high, wide) >= BLOCK:
+            across = wide // BLOCK
+            # two images of one shape are looked at in the same places; two of a source, if there
+            # are such, for their blocks stay in one fold
+            kind = plain.shape, int(self._source[self._count])
+            first = len(self._owners)
+            if kind in self._waiting:
+                places, start = self._waiting.pop(kind)
+                self._partners += range(start, start + len(places))
+                self._partners[start : start + len(places)] = range(first, first + len(places))
+            else:
+                # blocks that do not overlap, so that no sample counts twice
+                places = self._rng.permutation(high // BLOCK * across)[: self._each]
+                self._waiting[kind] = places, first
+                self._partners += [-1] * len(places)
+            corners = [(BLOCK * (p // across), BLOCK * (p % across)) for p in places.tolist()]
+            for side, image in zip(self._blocks, (plain, cipher), strict=True):
+                side += [image[r : r + BLOCK, c : c + BLOCK].copy() for r, c in corners]
+            self._owners += [self._count] * len(corners)
+        for side, crops, image in zip(self._direct, self._crops, (plain, cipher), strict=True):
+            counts = np.bincount(image.ravel(), minlength=256) / image.size
+            side.append((np.sqrt(counts).astype(np.float32), patch_statistics(image[None])[0]))
+            top, left = max(0, (high - CROP) // 2), max(0, (wide - CROP) // 2)
+            crops.append(image[top : top + CROP, left : left + CROP])
+        self._count += 1
+        shapes = {crop.shape for crop in self._crops[0]}
+        if len(self._crops[0]) == self._BATCH or len(shapes) > 1:
+            self._embed(keep_last=len(shapes) > 1)
+
+    def _embed(self, keep_last: bool) -> None:
+        for crops, deep in zip(self._crops, self._deep, strict=True):
+            last = [crops.pop()] if keep_last else []
+            if crops:
+                vectors = embed_layers(np.stack(crops), NETWORK)
+                deep.append([vectors[layer] for layer in NETWORK])
+            crops[:] = last
+
+    def sample(self) -> Sample:
+        """All that was gathered."""
+        self._embed(keep_last=False)
+        vectors = []
+        for direct, deep in zip(self._direct, self._deep, strict=True):
+            found = {
+                "histogram": np.stack([d[0] for d in direct]),
+                "patch statistics": np.stack([d[1] for d in direct]),
+            }
+            found |= {
+                layer: np.concatenate([part[i] for part in deep])
+                for i, layer in enumerate(NETWORK)
+            }
+            vectors.append(found)
+        blocks = [np.stack(side) if side else np.empty((0, BLOCK, BLOCK), np.uint8)
+                  for side in self._blocks]  # fmt: skip
+        owners, partners = np.array(self._owners, int), np.array(self._partners, int)
+        coupled = np.where(partners >= 0, np.minimum(owners, owners[partners]), -1)
+        alone = self._source[owners] < 0
+        source = np.where(alone, np.where(coupled >= 0, coupled, owners), self._source[owners])
+        sources = np.unique(np.stack([alone, source]), axis=1, return_inverse=True)[1].ravel()
+        return Sample(*blocks, sources, coupled, partners, *vectors, self._groups)
+
+
+def pixel_findings(sample: Sample, permutations: int, seed: int) -> list[Finding]:
+    """Information between a sample and its own ciphertext."""
+    plain, cipher = sample.plain_blocks, sample.cipher_blocks
+    constant = len(plain) < 2 or (plain == plain.flat[0]).all() or (cipher == cipher.flat[0]).all()
+    if constant:
+        return [Finding("pixel", "single samples", None, "Too few samples, or constant images.",
+                        "Give more pairs, or larger ones.")]  # fmt: skip
+    e = pixel_mi(plain, cipher, permutations=0)
+    p_value = pixel_swap_p_value(
+        plain, cipher, sample.partners, sample.couples, permutations=permutations, seed=seed
+    )
+    whole = entropy(np.bincount(plain.ravel(), minlength=256))
+    return [Finding(
+        "pixel", "single samples", None,
+        f"Of {whole:.2f} bits that a sample holds its ciphertext gives away about "
+        f"{max(e.bits, 0):.4f} ({e.method}).",
+        "Count pairs of plain and cipher values in a table.", p_value,
+        replace(e, p_value=p_value), "sample",
+    )]  # fmt: skip
+
+
+def patch_findings(sample: Sample, permutations: int, seed: int) -> list[Finding]:
+    """Information between a patch of 16 x 16 pixels and its ciphertext."""
+    keep = _coupled_blocks(sample, seed)
+    if len(np.unique(sample.block_groups[keep])) < 10:
+        return [Finding("patch", "neighbourhoods", None, "Fewer than 10 independent couples.",
+                        "Give more pairs.")]  # fmt: skip
+    x, y = (_patch_vectors(blocks[keep]) for blocks in (sample.plain_blocks, sample.cipher_blocks))
+    if _constant(x) or _constant(y):
+        return []
+    groups, couples = sample.block_groups[keep], sample.couples[keep]
+    partners = np.searchsorted(keep, sample.partners[keep])
+    p_value = _swap_p_value(x, y, groups, couples, partners, permutations, seed)
+    e = estimate_mi(x, y, method="canonical", groups=groups, seed=seed, components=COMPONENTS)
+    return [Finding(
+        "patch", "neighbourhoods", None,
+        "Means and spreads of small patches and of their ciphertexts go together."
+        if p_value < 0.01 else "Means and spreads of small patches tell nothing.",
+        "Compare flat with busy patches of the ciphertext.", p_value,
+        replace(e, p_value=p_value), "patch",
+    )]  # fmt: skip
+
+
+def _coupled_blocks(sample: Sample, seed: int, most: int = 2000) -> np.ndarray:
+    """At most so many random blocks, each with its partner, in order."""
+    first = np.flatnonzero(sample.partners > np.arange(len(sample.partners)))
+    first = np.random.default_rng(seed).permutation(first)[: most // 2]
+    return np.sort(np.concatenate([first, sample.partners[first]]))
+
+
+def _swap_p_value(x, y, groups, couples, partners, permutations: int, seed: int) -> float:
+    """Do blocks fit their own ciphertexts better than those at the same place of another image?
+
+    The critics are those of `leakage.estimate_mi`, each judged on folds after those that trained
+    it. If an image tells nothing of its ciphertext the two of a couple may be swapped, whatever
+    ciphertexts look like at different places.
+    """
+    x, y, groups = check_samples(x, y, groups, 5)
+    rng = np.random.default_rng(seed)
+    fold = split_by_group(groups, 5, rng)
+    samples = Samples.of(x, y, groups, COMPONENTS, seed)
+    p_values, weights = [], []
+    for rows, later in earlier_folds(fold, groups):
+        scores = learn(samples, rows, "canonical", rng).detector.scores(later)
+        at = np.arange(len(later))
+        gain = scores[at, at] - scores[at, np.searchsorted(later, partners[later])]
+        differences = np.bincount(np.unique(couples[later], return_inverse=True)[1], weights=gain)
+        p_values.append(sign_flip_p_value(differences, permutations, rng))
+        weights.append(np.sqrt(len(rows) * len(later)))
+    return combined_p_value(p_values, weights, permutations)
+
+
+def embedding_findings(sample: Sample, seed: int) -> list[Finding]:
+    """Information between representations of whole images and of their ciphertexts."""
+    found = []
+    for rung, x in sample.plain.items():
+        y = sample.cipher[rung]
+        if _constant(x) or _constant(y):
+            continue
+        e = estimate_mi(
+            x, y, method="canonical", groups=sample.groups, seed=seed, components=COMPONENTS
+        )
+        found.append(Finding(
+            "embedding", rung, None,
+            f"The {rung} of a ciphertext tells something of the {rung} of its image."
+            if e.p_value < 0.01 else f"The {rung} of a ciphertext tells nothing we can see.",
+            "Find the directions in which both vary together, on other images.",
+            e.p_value, e, "image",
+        ))  # fmt: skip
+    return found
+
+
+def certified_bits(sample: Sample, seed: int) -> float:
+    """Largest certified lower bound in bits an image; 95 % for all views together."""
+    views = [(x, sample.cipher[rung]) for rung, x in sample.plain.items()]
+    views = [(x, y) for x, y in views if not _constant(x) and not _constant(y)]
+    confidence = 1 - 0.05 / max(len(views), 1)
+    bounds = (
+        certified_mi(
+            x, y, confidence, method="canonical", groups=sample.groups, seed=seed,
+            components=COMPONENTS,
+        ).bits
+        for x, y in views
+    )
+    return max(bounds, default=0.0)
+
+
+def detectable_bits(sample: Sample, alpha: float, seed: int) -> float | None:
+    """Information an image that the test of a rung finds in eight of ten cases.
+
+    A leak is planted into the ciphertexts' own vectors: two random whitened directions are mixed
+    with two of the image's vectors, pair by pair, until the test rejects at `alpha`. Half of the
+    bits are in each. None: not even twenty bits are found.
+    """
+    rung = "stem"
+    x, y = sample.plain[rung].astype(float), sample.cipher[rung].astype(float)
+    if _constant(x) or _constant(y):
+        return None
+    rng = np.random.default_rng(seed)
+    trials = 10
+    directions = [[_scores(v, rng) for v in (x, y)] for _ in range(trials)]
+
+    def found(bits: float) -> float:
+        rho = np.sqrt(1 - 2.0**-bits)  # two Gaussian channels of half the bits
+        hits = 0
+        for (a, _), (b, along) in directions:
+            planted = y + (rho * a + (np.sqrt(1 - rho**2) - 1) * b) @ along
+            test = canonical_test(x, planted, groups=sample.groups, seed=seed,
+                                  components=COMPONENTS, permutations=199)  # fmt: skip
+            hits += test.p_value <= alpha
+        return hits / trials
+
+    grid = 2.0 ** np.arange(-5, 4.5, 0.5)
+    low, high = 0, len(grid)
+    while low < high:
+        middle = (low + high) // 2
+        if found(grid[middle]) >= 0.8:
+            high = middle
+        else:
+            low = middle + 1
+    return float(grid[low]) if low < len(grid) else None
+
+
+def _scores(values: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Standardised scores along two random directions, (N, 2), and the directions scaled back."""
+    u, s, v = np.linalg.svd(values - values.mean(0), full_matrices=False)
+    some = min(int(np.count_nonzero(s > 1e-6 * s[0])), COMPONENTS // 2)
+    weights = np.linalg.qr(rng.normal(size=(some, 2)))[0]
+    scores = u[:, :some] @ weights * np.sqrt(len(values))
+    return scores, (weights.T * s[:some]) @ v[:some] / np.sqrt(len(values))
+
+
+def identification_findings(sample: Sample, seed: int) -> list[Finding]:
+    """Can the image of a ciphertext be found among others, by what was learnt on other images?"""
+    groups = sample.groups
+    folds = 5
+    if len(np.unique(groups)) < 5 * folds:
+        return [Finding("identification", "plaintext among others", None,
+                        "Fewer than 25 independent images.", "Give more pairs.")]  # fmt: skip
+    x, y = (
+        np.concatenate([_standardised(side[r]) for r in sample.plain], axis=1)
+        for side in (sample.plain, sample.cipher)
+    )
+    best, top = (
+        reidentify(x, y, groups=groups, folds=folds, first=first, seed=seed) for first in (1, 5)
+    )
+    hits = round(best.rate * best.n)
+    # in a random order of images the number of right ones is about Poisson
+    p = float(poisson.sf(hits - 1, best.chance * best.n))
+    return [Finding(
+        "identification", "plaintext among others", None,
+        f"For {hits} of {best.n} ciphertexts {best.success} (by guessing, "
+        f"{best.chance * best.n:.0f}), and for {round(top.rate * top.n)} it is among the first "
+        "five.",
+        "Rank the images by the learnt critic.", p, None, "image",
+    )]  # fmt: skip
+
+
+def _standardised(values: np.ndarray) -> np.ndarray:
+    spread = values.std(0)
+    return (values - values.mean(0)) / np.where(spread > 0, spread, 1)
+
+
+def _patch_vectors(blocks: np.ndarray) -> np.ndarray:
+    """Patch statistics and a coarse histogram of every block."""
+    flat = blocks.reshape(len(blocks), -1) >> 4
+    rows = np.arange(len(blocks))[:, None] * 16 + flat
+    counts = np.bincount(rows.ravel(), minlength=16 * len(blocks)).reshape(-1, 16)
+    return np.concatenate([patch_statistics(blocks), np.sqrt(counts)], axis=1).astype(np.float32)
+
+
+def _constant(values: np.ndarray) -> bool:
+    return bool((values == values[0]).all())

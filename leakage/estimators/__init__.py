@@ -1,0 +1,1 @@
+"""Estimators of mutual information in bits: by counting, neighbours, critics and networks."""

@@ -1,0 +1,318 @@
+"""Mutual information of single samples and their ciphertexts, through the planes that tell most."""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from scipy.stats import t as student_t
+
+from leakage.estimate import Estimate
+from leakage.estimators.corrections import jackknife_mi, plug_in_mi
+from leakage.estimators.counting import SAMPLES_PER_CELL
+from leakage.evidence.permutations import clustered_interval, permutation_p_value
+from leakage.pictures.image_sets import check_images
+
+#: Side in pixels of the blocks that permutations and intervals treat as one piece.
+BLOCK = 16
+#: Couples are swapped in so many bundles at most, each with a table of its own.
+FEWEST_COUPLES, BUNDLES = 10, 64
+
+# The data-processing inequality allows any mask: I(X & m; Y & m) <= I(X; Y). Few planes make small
+# tables, whose bias can be corrected.
+_MASKS = {
+    "all planes": 0xFF,
+    **{f"the {j} least significant planes" if j > 1 else "the least significant plane": (1 << j) - 1
+       for j in range(1, 8)},
+    **{f"the {j} most significant planes" if j > 1 else "the most significant plane":
+       0xFF & (0xFF << (8 - j)) for j in range(1, 8)},
+}  # fmt: skip
+
+
+def _reduced(table: np.ndarray, mask: int) -> np.ndarray:
+    """The 256 x 256 table of bytes, both sides seen through `mask` (low or high planes)."""
+    planes = mask.bit_count()
+    if planes == 8:
+        return table
+    small = 1 << planes
+    if mask & 1:  # low planes: bytes are (rest, low)
+        return table.reshape(256 // small, small, 256 // small, small).sum((0, 2))
+    return table.reshape(small, 256 // small, small, 256 // small).sum((1, 3))
+
+
+def _best_mask(table: np.ndarray) -> tuple[float, str, float, float]:
+    """Score, name, bits and null standard deviation of the mask with the clearest information."""
+    found = []
+    for name, mask in _MASKS.items():
+        small = _reduced(table, mask)
+        rows, columns = (np.count_nonzero(small.sum(axis)) for axis in (1, 0))
+        if small.sum() < SAMPLES_PER_CELL * np.count_nonzero(small) or min(rows, columns) < 2:
+            continue
+        bits = jackknife_mi(small)
+        noise = np.sqrt(2 * (rows - 1) * (columns - 1)) / (2 * small.sum() * np.log(2))
+        found.append((bits - 3 * noise, name, bits, noise))
+    if not found:
+        raise ValueError(
+            f"{int(table.sum())} samples are too few for any plane, or the images are constant"
+        )
+    return max(found)
+
+
+def _blocks(images: np.ndarray) -> np.ndarray:
+    """(N, H, W[, 3]) cut to (blocks, samples a block), without margins too narrow for a block."""
+    n, height, width, *channels = images.shape
+    side = min(BLOCK, height, width)
+    rows, columns = height // side, width // side
+    cut = images[:, : rows * side, : columns * side]
+    grid = cut.reshape(n, rows, side, columns, side, *channels).swapaxes(2, 3)
+    return grid.reshape(n * rows * columns, -1)
+
+
+def _byte_table(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    pair = x.ravel().astype(np.uint16) << 8 | y.ravel()
+    return np.bincount(pair, minlength=65536).reshape(256, 256)
+
+
+def pixel_mi(
+    plain: np.ndarray, cipher: np.ndarray, *, permutations: int = 199, seed: int = 0
+) -> Estimate:
+    """Mutual information of a sample and its ciphertext, pooled over all samples of an image set.
+
+    The 256 x 256 table of all eight planes is biased most where encryption is strongest. By data
+    processing, the table of fewer planes can only hold less information, and it has less bias. We
+    look through all groups of low and of high planes, correct each by the jackknife, and report
+    the one whose information is clearest of noise: the method names it, so the value also tells
+    which planes leak.
+
+    Parameters
+    ----------
+    plain, cipher : ndarray of uint8, of one shape, (N, H, W) or (N, H, W, 3)
+        Images and their ciphertexts.
+    permutations : int
+        Behind the p-value: blocks of 16 x 16 pixels of the ciphertext are shuffled, and the choice
+        of planes is made anew each time. 0 gives none.
+    seed : int
+        Of the permutations.
+
+    Returns
+    -------
+    Estimate
+        In bits a sample; blind to anything but a sample and its own ciphertext, for instance to
+        a permutation of pixels. The interval is over blocks. Details: ``plug-in`` (all planes,
+        uncorrected), ``bias`` (that minus the value).
+
+    Raises
+    ------
+    ValueError, TypeError
+        Images of different shape, dtype or size 0; too few samples.
+
+    Examples
+    --------
+    >>> from leakage import get_scheme, load_images
+    >>> plain = load_images(count=16).images
+    >>> cipher = get_scheme("bitplane", bits=5).encrypt(plain, bytes(16))
+    >>> estimate = pixel_mi(plain, cipher)
+    >>> print(estimate.method)
+    plug-in of the 3 least significant planes, jackknife
+    """
+    check_images(plain, "plain"), check_images(cipher, "cipher")
+    if plain.shape != cipher.shape:
+        raise ValueError(f"plain has shape {plain.shape}, cipher {cipher.shape}; they are pairs")
+    table = _byte_table(plain, cipher)
+    _, name, bits, noise = _best_mask(table)
+    raw = plug_in_mi(table)
+
+    x, y = _blocks(plain), _blocks(cipher)
+    low = high = p_value = None
+    if len(x) > 1:
+        mask = np.uint8(_MASKS[name])
+        chosen = _reduced(table, int(mask))
+        low, high = _block_interval(bits, noise, chosen, x & mask, y & mask, int(mask))
+    if len(x) > 1 and permutations:
+        rng = np.random.default_rng(seed)
+        null = [_best_mask(_byte_table(x, y[rng.permutation(len(y))]))[0]
+                for _ in range(permutations)]
+        observed = _best_mask(_byte_table(x, y))[0]
+        p_value = permutation_p_value(observed, np.array(null))
+    return Estimate(
+        bits, low, high, p_value, int(table.sum()), f"plug-in of {name}, jackknife", "estimate",
+        (), {"plug-in": raw, "bias": raw - bits},
+    )
+
+
+def pixel_swap_p_value(
+    plain: np.ndarray,
+    cipher: np.ndarray,
+    partners: np.ndarray,
+    couples: np.ndarray,
+    *,
+    permutations: int = 999,
+    seed: int = 0,
+) -> float | None:
+    """p-value of `pixel_mi` for ciphertexts that may differ from place to place.
+
+    Blocks of two images at the same places form a couple. If images tell nothing of their
+    ciphertexts, the ciphertexts of a couple may be swapped; shuffling blocks over all places, as
+    `pixel_mi` does, would take a header or a vignette of the ciphertexts for a leak.
+
+    Parameters
+    ----------
+    plain, cipher : ndarray of uint8, shape (B, H, W) or (B, H, W, 3)
+        Blocks of images and of their ciphertexts.
+    partners : ndarray of int, shape (B,)
+        Block at the same place of the couple's other image; -1 for blocks that stay as they are.
+    couples : ndarray of int, shape (B,)
+        Label of the couple.
+    permutations : int
+        Random sets of swaps; the choice of planes is made anew each time.
+    seed : int
+        Of the swaps.
+
+    Returns
+    -------
+    float or None
+        None with fewer than ten couples.
+
+    Raises
+    ------
+    ValueError
+        Too few samples, or constant ones.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> plain = rng.integers(0, 256, (40, 16, 16), np.uint8)
+    >>> partners, couples = np.arange(40) ^ 1, np.arange(40) // 2
+    >>> pixel_swap_p_value(plain, plain ^ 255, partners, couples, permutations=99)
+    0.01
+    """
+    coupled = np.flatnonzero(partners >= 0)
+    names, which = np.unique(couples[coupled], return_inverse=True)
+    if len(names) < FEWEST_COUPLES:
+        return None
+    bundles = min(len(names), BUNDLES)
+    which = which % bundles
+    fixed = np.setdiff1d(np.arange(len(plain)), coupled)
+    together = _byte_table(plain[fixed], cipher[fixed]).astype(np.float32)
+    gains = np.empty((bundles, 65536), np.float32)
+    for bundle in range(bundles):
+        rows = coupled[which == bundle]
+        own = _byte_table(plain[rows], cipher[rows])
+        swapped = _byte_table(plain[rows], cipher[partners[rows]])
+        together += (own + swapped) / 2
+        gains[bundle] = (own - swapped).ravel() / 2
+
+    def score(signs: np.ndarray) -> float:
+        # halves of whole numbers are exact in single precision
+        return _best_mask(together + (signs @ gains).reshape(256, 256))[0]
+
+    rng = np.random.default_rng(seed)
+    signs = rng.choice(np.float32([-1, 1]), (permutations, bundles))
+    observed = score(np.ones(bundles, np.float32))
+    return permutation_p_value(observed, np.array([score(s) for s in signs]))
+
+
+def pixel_mi_in_batches(
+    batches: Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]],
+    *,
+    permutations: int = 199,
+    seed: int = 0,
+) -> Estimate:
+    """The same as `pixel_mi` of any number of images, in the memory that one batch needs.
+
+    Parameters
+    ----------
+    batches : callable
+        Gives pairs of images and their ciphertexts anew at each call, uint8 and of one shape
+        within a pair: the tables are counted first, the spread over blocks in a second pass.
+    permutations : int
+        Blocks are shuffled within their batch, which is as exact a test. The tables of all
+        permutations are kept, half a megabyte each.
+    seed : int
+        Of the permutations.
+
+    Returns
+    -------
+    Estimate
+        As of `pixel_mi`, and equal to it where one batch holds all images.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `pixel_mi`.
+
+    Examples
+    --------
+    >>> from leakage import get_scheme, load_images
+    >>> plain = load_images(count=16).images
+    >>> cipher = get_scheme("bitplane", bits=5).encrypt(plain, bytes(16))
+    >>> halves = lambda: ((plain[i : i + 8], cipher[i : i + 8]) for i in (0, 8))
+    >>> whole = pixel_mi(plain, cipher, permutations=9)
+    >>> pixel_mi_in_batches(halves, permutations=9).bits == whole.bits
+    True
+    """
+    rng = np.random.default_rng(seed)
+    table, inside = np.zeros((2, 256, 256), np.int64)
+    null = np.zeros((permutations, 256, 256), np.int64)
+    count = 0
+    for plain, cipher in batches():
+        check_images(plain, "plain"), check_images(cipher, "cipher")
+        if plain.shape != cipher.shape:
+            raise ValueError(f"plain has shape {plain.shape}, cipher {cipher.shape}")
+        table += _byte_table(plain, cipher)
+        x, y = _blocks(plain), _blocks(cipher)
+        inside += _byte_table(x, y)
+        for one in null:
+            one += _byte_table(x, y[rng.permutation(len(y))])
+        count += len(x)
+    _, name, bits, noise = _best_mask(table)
+    raw = plug_in_mi(table)
+    low = high = p_value = None
+    if count > 1:
+        mask = _MASKS[name]
+        small = _reduced(table, mask)
+        moments = (0, 0.0, 0.0)
+        for plain, cipher in batches():
+            x, y = (_blocks(side) & np.uint8(mask) for side in (plain, cipher))
+            moments = _merged(moments, _influence(small, x, y, mask))
+        low, high = _widened(bits, noise, _interval(bits, *moments))
+        if permutations:
+            found = np.array([_best_mask(one)[0] for one in null])
+            p_value = permutation_p_value(_best_mask(inside)[0], found)
+    return Estimate(
+        bits, low, high, p_value, int(table.sum()), f"plug-in of {name}, jackknife", "estimate",
+        (), {"plug-in": raw, "bias": raw - bits},
+    )
+
+
+def _merged(moments: tuple[int, float, float], values: np.ndarray) -> tuple[int, float, float]:
+    """Count, mean and sum of squared deviations, with more values (Chan et al., 1979)."""
+    n, mean, squares = moments
+    step, total = values.mean() - mean, n + len(values)
+    squares += ((values - values.mean()) ** 2).sum() + step**2 * n * len(values) / total
+    return total, mean + step * len(values) / total, squares
+
+
+def _interval(bits: float, n: int, _mean: float, squares: float) -> tuple[float, float]:
+    """That of `clustered_interval` with every value its own cluster."""
+    half = student_t.ppf(0.975, n - 1) * np.sqrt(squares * n / (n - 1)) / n
+    return bits - half, bits + half
+
+
+def _influence(table: np.ndarray, x: np.ndarray, y: np.ndarray, mask: int) -> np.ndarray:
+    """First-order contribution of each block to the information in a table."""
+    shift = 0 if mask & 1 else 8 - mask.bit_count()
+    expected = table.sum(1, keepdims=True) * table.sum(0) / table.sum()
+    pointwise = np.log2(np.maximum(table, 1) / np.maximum(expected, 1e-12))
+    return pointwise[x >> shift, y >> shift].mean(1)
+
+
+def _block_interval(bits, noise, table, x, y, mask) -> tuple[float, float]:
+    """Interval over blocks."""
+    influence = _influence(table, x, y, mask)
+    interval = clustered_interval(bits, influence, np.arange(len(influence)))
+    return _widened(bits, noise, interval)
+
+
+def _widened(bits: float, noise: float, interval: tuple[float, float]) -> tuple[float, float]:
+    """An interval widened by the estimator's own noise at independence."""
+    half = np.hypot((interval[1] - interval[0]) / 2, 1.96 * noise)
+    return float(bits - half), float(bits + half)

@@ -1,0 +1,1 @@
+"""What turns a number into evidence: splits, permutations, intervals, multiple testing."""

@@ -1,0 +1,6 @@
+"""What the chapters call: parameters, sentences, claims, plots, players, recorded runs."""
+
+from leakage.notebook.parameters import check_parameters
+from leakage.notebook.sentences import claim, glue, recorded, without_nan
+
+__all__ = ["check_parameters", "claim", "glue", "recorded", "without_nan"]

@@ -1,0 +1,1 @@
+"""Pictures: photographs, folders, data sets and generated scenes, read without changing them."""

@@ -1,0 +1,1 @@
+"""Studies: a grid of settings, computed cell by cell, resumed where it stopped."""

@@ -1,0 +1,331 @@
+"""A study's grid: plain data, as JSON or YAML hold it, made into cells that are checked first."""
+
+import inspect
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from itertools import product
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+
+from leakage.estimators.certified import certified_mi
+from leakage.estimators.cross_fitting import Method, estimate_mi
+from leakage.estimators.pixels import pixel_mi_in_batches
+from leakage.evidence.permutations import check_samples
+from leakage.pictures.image_sets import check_choice
+from leakage.schemes import Scheme, get_scheme
+
+#: The five axes, and what an entry that is only a word names.
+AXES = {"images": "source", "schemes": "name", "embeddings": "rung", "estimators": "method"}
+SEEDS = "seeds"
+#: The embedding that is none: the samples themselves.
+PIXELS = "pixels"
+DEFAULTS = {
+    "images": {"size": 64, "count": None, "mode": "gray", "seed": 0},
+    "schemes": {"keying": "fresh", "key": 0},
+    "embeddings": {"model": "efficientnet_lite0", "device": "auto", "precision": "float32"},
+    "estimators": {},
+}
+#: What a study itself gives to an estimator.
+_GIVEN = {"x", "y", "batches", "method", "groups", "seed"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination of settings, each of them plain data."""
+
+    images: dict
+    scheme: dict
+    embedding: dict
+    estimator: dict
+    seed: int
+
+    def columns(self) -> dict[str, object]:
+        """The settings as columns of a table; lists and mappings as JSON text."""
+        found = {
+            f"{axis}.{name}": json.dumps(value) if isinstance(value, list | dict) else value
+            for axis in ("images", "scheme", "embedding", "estimator")
+            for name, value in getattr(self, axis).items()
+        }
+        return found | {"seed": self.seed}
+
+
+def read_grid(file: str | Path) -> object:
+    """The grid in a file: JSON, or YAML where its name ends in .yaml or .yml.
+
+    Raises
+    ------
+    ValueError
+        No such file, or one that cannot be read as what its name says.
+    """
+    path = Path(file)
+    if not path.is_file():
+        raise ValueError(f"no file {str(file)!r} (looked in {Path.cwd()})")
+    text = path.read_text(encoding="utf8")
+    if path.suffix.lower() not in (".yaml", ".yml"):
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise ValueError(f"{path} is not JSON: {error}; YAML needs the suffix .yaml") from None
+    try:
+        import yaml
+    except ImportError:
+        raise ValueError(
+            "YAML needs PyYAML: pip install 'leakage[scale]', or write the grid as JSON"
+        ) from None
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not YAML: {error}") from None
+
+
+def cells_of(grid: Mapping) -> list[Cell]:
+    """Every cell of a grid, in its order.
+
+    Parameters
+    ----------
+    grid : mapping
+        As of `leakage.study`.
+
+    Raises
+    ------
+    ValueError
+        All that can be known to be wrong without looking at an image, in one message.
+
+    Examples
+    --------
+    >>> grid = {"images": ["photographs"], "embeddings": ["stem"], "estimators": ["canonical"],
+    ...         "schemes": [{"name": "bitplane", "levels": {"bits": [1, 8]}}], "seeds": [0, 1]}
+    >>> [(cell.scheme["bits"], cell.seed) for cell in cells_of(grid)]
+    [(1, 0), (1, 1), (8, 0), (8, 1)]
+    """
+    if not isinstance(grid, Mapping):
+        raise ValueError(f"a grid is a mapping of {', '.join([*AXES, SEEDS])}, not {grid!r}")
+    problems = [
+        f"{name!r} is no axis; there are {', '.join([*AXES, SEEDS])}"
+        for name in grid if name not in (*AXES, SEEDS)
+    ]  # fmt: skip
+    axes: dict[str, list[dict]] = {axis: [] for axis in AXES}
+    for axis in AXES:
+        entries = grid.get(axis)
+        if not isinstance(entries, list | tuple) or not entries:
+            problems.append(f"{axis} must be a list of at least one entry, not {entries!r}")
+            continue
+        for i, entry in enumerate(entries):
+            try:
+                for settings in _settings(axis, entry):
+                    _CHECKS[axis](settings)
+                    if settings in axes[axis]:
+                        raise ValueError(f"{json.dumps(settings)} is there twice")
+                    axes[axis].append(settings)
+            except (ValueError, TypeError) as error:
+                problems.append(f"{axis}[{i}]: {error}")
+    seeds = grid.get(SEEDS, [0])
+    if (
+        not isinstance(seeds, list | tuple) or not seeds
+        or any(isinstance(s, bool) or not isinstance(s, int) or s < 0 for s in seeds)
+        or len(set(seeds)) < len(seeds)
+    ):
+        problems.append(f"seeds must be a list of different ints from 0, not {seeds!r}")
+    if not problems:
+        problems += _without_partner(axes)
+    if problems:
+        raise ValueError("this grid cannot be run:\n  - " + "\n  - ".join(problems))
+    return [
+        Cell(*settings, seed)
+        for *settings, seed in product(*axes.values(), seeds)
+        if _meets(settings[2], settings[3])
+    ]
+
+
+def _meets(embedding: dict, estimator: dict) -> bool:
+    """The pixel table is of pixels, all other estimators are of vectors."""
+    return (embedding["rung"] == PIXELS) == (estimator["method"] == "pixel")
+
+
+def _without_partner(axes: dict[str, list[dict]]) -> Iterator[str]:
+    for one, other, name in (("embeddings", "estimators", "rung"), ("estimators", "embeddings",
+                                                                   "method")):  # fmt: skip
+        for entry in axes[one]:
+            pairs = ((entry, e) if one == "embeddings" else (e, entry) for e in axes[other])
+            if not any(_meets(*pair) for pair in pairs):
+                yield (
+                    f"{one}: none of the {other} goes with {entry[name]!r}; the estimator 'pixel' "
+                    f"goes with the embedding {PIXELS!r}, every other with the others"
+                )
+
+
+def _settings(axis: str, entry: object) -> Iterator[dict]:
+    """Every level of an entry, with defaults."""
+    if isinstance(entry, str):
+        entry = {AXES[axis]: entry}
+    if not isinstance(entry, Mapping) or AXES[axis] not in {**entry, **entry.get("levels", {})}:
+        raise ValueError(f"an entry is a word, or a mapping with {AXES[axis]!r}, not {entry!r}")
+    try:
+        entry = json.loads(json.dumps(dict(entry)))  # tuples become lists
+    except TypeError as error:
+        raise ValueError(f"is not plain data: {error}") from None
+    levels = entry.pop("levels", {})
+    if not isinstance(levels, dict) or not all(isinstance(v, list) and v for v in levels.values()):
+        raise ValueError(f"levels must name non-empty lists of values, not {levels!r}")
+    if both := sorted(set(levels) & set(entry)):
+        raise ValueError(f"{both[0]!r} is given as a value and in levels")
+    for values in product(*levels.values()):
+        chosen = entry | dict(zip(levels, values, strict=True))
+        yield {AXES[axis]: chosen[AXES[axis]]} | DEFAULTS[axis] | chosen
+
+
+def named(name: str) -> Callable:
+    """What ``"module:name"`` means.
+
+    Examples
+    --------
+    >>> named("math:sqrt")(9)
+    3.0
+    """
+    module, _, attribute = name.partition(":")
+    try:
+        return getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"cannot find {name}: {error}") from None
+
+
+def _tuples(value: object) -> object:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def scheme_of(settings: dict) -> Scheme:
+    """The scheme that an entry of a grid means."""
+    own = {k: _tuples(v) for k, v in settings.items() if k not in ("name", "keying", "key")}
+    name = settings["name"]
+    return named(name)(**own) if ":" in str(name) else get_scheme(name, **own)
+
+
+def key_of(settings: dict) -> bytes:
+    """The key that an entry of a grid means; a study's keys are drawn, and protect nothing."""
+    return np.random.default_rng([settings["key"], 2]).bytes(16)
+
+
+def estimator_of(settings: dict) -> Callable:
+    """Function of x, y, groups, seed and options; of batches in place of x and y for pixels."""
+    method = settings["method"]
+    if ":" in str(method):
+        return named(method)
+    known = ("pixel", "certified", *get_args(Method))
+    if method not in known:
+        raise ValueError(f"no estimator {method!r}; there are {', '.join(known)}, or module:name")
+    return {"pixel": pixel_mi_in_batches, "certified": certified_mi}.get(method, estimate_mi)
+
+
+def options_of(settings: dict) -> dict:
+    """What an estimator is given beside the samples, their groups and the seed."""
+    own = settings["method"] in get_args(Method)  # of estimate_mi, which is told which
+    return {name: value for name, value in settings.items() if own or name != "method"}
+
+
+def _check_images(settings: dict) -> None:
+    _only(settings, ("source", *DEFAULTS["images"]))
+    check_choice(settings["size"], settings["count"], settings["mode"])
+
+
+def _check_scheme(settings: dict) -> None:
+    if settings["keying"] not in ("fresh", "fixed"):
+        raise ValueError(f"keying must be 'fresh' or 'fixed', not {settings['keying']!r}")
+    if type(settings["key"]) is not int or settings["key"] < 0:
+        raise ValueError(f"key must be an int from 0, the key's seed, not {settings['key']!r}")
+    scheme = scheme_of(settings)
+    if not callable(getattr(scheme, "encrypt", None)):
+        raise ValueError(f"{settings['name']} has no method encrypt(images, key, ...)")
+
+
+def _check_embedding(settings: dict) -> None:
+    _only(settings, ("rung", *DEFAULTS["embeddings"]))
+    # whether there is such a device is for the workers to say
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", str(settings["device"])):
+        raise ValueError(f"device must be 'auto', 'cpu' or 'cuda', not {settings['device']!r}")
+
+
+def _check_estimator(settings: dict) -> None:
+    parameters = inspect.signature(estimator_of(settings)).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return
+    _only(settings, ("method", *(name for name in parameters if name not in _GIVEN)))
+
+
+def _only(settings: dict, known: tuple[str, ...]) -> None:
+    if unknown := [name for name in settings if name not in known]:
+        raise ValueError(f"no setting {unknown[0]!r}; there are {', '.join(known)}, levels")
+
+
+_CHECKS = {
+    "images": _check_images, "schemes": _check_scheme, "embeddings": _check_embedding,
+    "estimators": _check_estimator,
+}  # fmt: skip
+
+
+def problems_with(cells: list[Cell], first: np.ndarray, groups: np.ndarray) -> list[str]:
+    """What is impossible on an image set, from one of its images and all its groups.
+
+    The image is encrypted by every scheme and represented by every embedding, so that what cannot
+    work shows now and not in the night.
+
+    Parameters
+    ----------
+    cells : list of Cell
+        Those of this image set.
+    first : ndarray of uint8, shape (1, H, W) or (1, H, W, 3)
+        Any one image.
+    groups : ndarray of int, shape (N,)
+        Source of each image.
+    """
+    from leakage.vectors.embeddings import representations
+
+    tried: dict[str, str | int | None] = {}
+
+    def attempt(what: str, settings: dict, action: Callable[[], object]) -> object:
+        label = f"{what} {json.dumps(settings)}"
+        if label not in tried:
+            try:
+                tried[label] = (None, action())
+            except (ValueError, TypeError) as error:
+                tried[label] = (f"{label}: {error}", None)
+        return tried[label][1]
+
+    def encrypt(settings: dict) -> None:
+        key, keying = key_of(settings), settings["keying"]
+        cipher = scheme_of(settings).encrypt(first, key, first_index=0, keying=keying)
+        if (
+            not isinstance(cipher, np.ndarray)
+            or (cipher.dtype, cipher.shape) != (np.uint8, first.shape)
+        ):  # fmt: skip
+            raise ValueError("encrypt must return uint8 of the shape of the images")
+
+    def width(settings: dict) -> int:
+        rung = settings["rung"]
+        if rung == PIXELS:
+            return 0
+        options = {name: settings[name] for name in ("model", "precision")}
+        return representations(first, [rung], cache=False, **options)[rung].shape[1]
+
+    def estimator(settings: dict, dimensions: int) -> None:
+        method = settings["method"]
+        if method not in ("certified", *get_args(Method)):
+            return
+        rows = np.arange(len(groups), dtype=float)[:, None]
+        check_samples(rows, rows, groups, settings.get("folds", 5))
+        if method == "ksg":
+            columns = np.zeros((len(groups), dimensions)) + rows
+            estimate_mi(columns, columns, "ksg", groups=groups, permutations=0)
+
+    for cell in cells:
+        attempt("scheme", cell.scheme, lambda s=cell.scheme: encrypt(s))
+        dimensions = attempt("embedding", cell.embedding, lambda s=cell.embedding: width(s))
+        if dimensions is not None:
+            label = f"on {json.dumps(cell.embedding)}: estimator"
+            attempt(label, cell.estimator,
+                    lambda s=cell.estimator, d=dimensions: estimator(s, d))  # fmt: skip
+    return [problem for problem, _ in tried.values() if problem]

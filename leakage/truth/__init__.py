@@ -1,0 +1,1 @@
+"""Where the answer is known: closed forms of schemes, channels of known information."""

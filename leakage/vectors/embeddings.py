@@ -1,0 +1,284 @@
+"""Vectors that represent images: grey-level histograms, and what the layers of a CNN compute.
+
+A layer's output is pooled over space, so every layer gives one vector an image. Results are
+cached on disk by content, in ``$LEAKAGE_CACHE`` or ``~/.cache/leakage``.
+"""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import joblib
+import numpy as np
+import torch
+
+from leakage.pictures.image_sets import check_images
+from leakage.vectors import efficientnet_lite, layers
+from leakage.vectors.layers import (
+    BUNDLED,
+    GRID,
+    Pooling,
+    Precision,
+    Run,
+    check_layers,
+    check_run,
+    found_device,
+    pooled_layers,
+)
+from leakage.vectors.layers import layer_names as network_layers
+
+HISTOGRAM, PATCH_STATISTICS = "histogram", "patch statistics"
+#: Rungs of `representations`, from the pixels to the last layer.
+LADDER = (
+    HISTOGRAM, PATCH_STATISTICS, "stem", "blocks.0", "blocks.2", "blocks.4", "blocks.7",
+    "blocks.11", "head",
+)  # fmt: skip
+
+
+def cache_folder() -> Path:
+    """Where results are cached: ``$LEAKAGE_CACHE`` or ``~/.cache/leakage``."""
+    return Path(os.environ.get("LEAKAGE_CACHE", Path.home() / ".cache" / "leakage"))
+
+
+@cache
+def _code_digest() -> str:
+    """Changes with the modules that make vectors, and torch's version, as the vectors may."""
+    digest = hashlib.sha256(torch.__version__.encode())
+    for file in (__file__, layers.__file__, efficientnet_lite.__file__):
+        digest.update(Path(file).read_bytes())
+    return digest.hexdigest()
+
+
+def _histograms(images: np.ndarray) -> np.ndarray:
+    """Relative frequency of each of the 256 values, channel after channel: (N, 256) or (N, 768)."""
+    samples = images.reshape(len(images), -1, images.shape[-1] if images.ndim == 4 else 1)
+    n, pixels, channels = samples.shape
+    cell = (np.arange(n)[:, None, None] * channels + np.arange(channels)) * 256 + samples
+    counts = np.bincount(cell.ravel(), minlength=n * channels * 256)
+    return (counts.reshape(n, -1) / pixels).astype(np.float32)
+
+
+def layer_names(model: str = BUNDLED) -> tuple[str, ...]:
+    """Names of the layers of `model`, from the input to the output.
+
+    Examples
+    --------
+    >>> layer_names()[0], layer_names()[-2]
+    ('stem', 'head')
+    """
+    return (HISTOGRAM,) if model == HISTOGRAM else network_layers(model)
+
+
+def embed_layers(
+    images: np.ndarray,
+    layers: Sequence[str],
+    model: str = BUNDLED,
+    *,
+    weights: str | None = "default",
+    seed: int = 0,
+    pooling: Pooling = "mean",
+    cache: bool = True,
+    device: str = "auto",
+    precision: Precision = "float32",
+    compiled: bool = False,
+) -> dict[str, np.ndarray]:
+    """Vectors of several layers in one pass.
+
+    Parameters
+    ----------
+    images, model, weights, seed, device, precision, compiled
+        As of `embed`.
+    layers : sequence of str
+        As `layer` of `embed`.
+    pooling : {"mean", "std", "grid"}
+        What remains of a layer's map: its mean, its standard deviation, or the means over a 4x4
+        grid, each of every channel.
+    cache : bool
+        Keep the result on disk, and take it from there if it is.
+
+    Returns
+    -------
+    dict of str to ndarray of float32, shape (N, d)
+
+    Examples
+    --------
+    >>> found = embed_layers(np.zeros((2, 32, 32), np.uint8), ["stem", "head"])
+    >>> found["stem"].shape, found["head"].shape
+    ((2, 32), (2, 1280))
+    """
+    layers = tuple(layers)
+    check_layers(layers, layer_names(model), model)
+    run = Run(model, layers, weights, seed, pooling, found_device(device), precision, compiled)
+    return _embed(images, run, cache)
+
+
+def embed(
+    images: np.ndarray,
+    model: str = BUNDLED,
+    *,
+    layer: str | None = None,
+    weights: str | None = "default",
+    seed: int = 0,
+    device: str = "auto",
+    precision: Precision = "float32",
+    compiled: bool = False,
+) -> np.ndarray:
+    """Represent each image by a vector.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (N, H, W) or (N, H, W, 3)
+        Gray images enter a network as three equal channels.
+    model : str
+        ``"efficientnet_lite0"``: bundled, needs no download, images keep their size.
+        ``"histogram"``: relative frequencies of the 256 values.
+        Otherwise the name of a torchvision classification model, which downloads its weights and
+        applies its own preprocessing, resizing included.
+    layer : str or None
+        One of `layer_names`, or a block of torchvision's, averaged over space. None: what the
+        final classifier is given.
+    weights : {"default", None}
+        None: an untrained network with weights drawn from `seed`, as a control.
+    seed : int
+        Of untrained weights.
+    device : {"auto", "cpu", "cuda", "cuda:1", ...}
+        Where the network runs: ``"auto"`` is a GPU where there is one. Vectors of different devices
+        differ by rounding.
+    precision : {"float32", "bfloat16"}
+        ``"bfloat16"`` is about one and a half times as fast on processors that have it, and good
+        to one or two digits; vectors are float32 all the same.
+    compiled : bool
+        Compile the network by `torch.compile`, once for each size of images and of batches. Whether
+        it is faster then depends on network and machine: time it. Needs a C++ compiler.
+
+    Returns
+    -------
+    ndarray of float32, shape (N, d)
+
+    Raises
+    ------
+    ValueError
+        Bad images, unknown model or layer, or weights that cannot be downloaded.
+
+    Examples
+    --------
+    >>> embed(np.zeros((2, 32, 32), np.uint8)).shape
+    (2, 1280)
+    """
+    if layer is None and model in (BUNDLED, HISTOGRAM):
+        layer = "head" if model == BUNDLED else HISTOGRAM
+    where = {"device": device, "precision": precision, "compiled": compiled}
+    if layer is not None:
+        return embed_layers(images, [layer], model, weights=weights, seed=seed, **where)[layer]
+    run = Run(model, (None,), weights, seed, "mean", found_device(device), precision, compiled)
+    return _embed(images, run, cache=True)[None]
+
+
+def patch_statistics(images: np.ndarray) -> np.ndarray:
+    """Mean and standard deviation of each cell of a 4x4 grid, channel after channel.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (N, H, W) or (N, H, W, 3)
+        At least 4 pixels high and wide.
+
+    Returns
+    -------
+    ndarray of float32, shape (N, 32) or (N, 96)
+
+    Examples
+    --------
+    >>> patch_statistics(np.zeros((2, 8, 8), np.uint8)).shape
+    (2, 32)
+    """
+    rows, columns = (np.array_split(np.arange(side), GRID) for side in images.shape[1:3])
+    cells = [
+        images[:, r[0] : r[-1] + 1, c[0] : c[-1] + 1].reshape(len(images), len(r) * len(c), -1)
+        for r in rows for c in columns
+    ]  # fmt: skip
+    means, spreads = ([f(cell, axis=1) for cell in cells] for f in (np.mean, np.std))
+    return np.concatenate(means + spreads, axis=1).astype(np.float32)
+
+
+def representations(
+    images: np.ndarray,
+    rungs: Sequence[str] | None = None,
+    *,
+    model: str = BUNDLED,
+    cache: bool = True,
+    device: str = "auto",
+    precision: Precision = "float32",
+    compiled: bool = False,
+) -> dict[str, np.ndarray]:
+    """The ladder of representations, from counts of grey levels to a network's last layer.
+
+    Each rung is computed from the image alone, so by the data-processing inequality none of them
+    can carry more information on the plain image than the ciphertext itself.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (N, H, W) or (N, H, W, 3)
+        Plain or encrypted.
+    rungs : sequence of str, optional
+        ``"histogram"``, ``"patch statistics"`` (`patch_statistics`), or layers of `model`, pooled
+        by the mean or as named after a colon: ``"stem"``, ``"stem:std"``, ``"stem:grid"``. Default:
+        the histogram, the patch statistics and seven layers of the bundled network.
+    model : str
+        As of `embed`; any other than the bundled one needs `rungs`.
+    cache : bool
+        As of `embed_layers`.
+    device, precision, compiled
+        As of `embed`.
+
+    Returns
+    -------
+    dict of str to ndarray of float32, shape (N, d)
+        In the order of `rungs`.
+
+    Raises
+    ------
+    ValueError
+        Bad images, an unknown rung, or no rungs for another model.
+
+    Examples
+    --------
+    >>> found = representations(np.zeros((2, 32, 32), np.uint8), ["histogram", "stem", "stem:grid"])
+    >>> {rung: vectors.shape for rung, vectors in found.items()}
+    {'histogram': (2, 256), 'stem': (2, 32), 'stem:grid': (2, 512)}
+    """
+    check_images(images)
+    if rungs is None:
+        if model != BUNDLED:
+            raise ValueError(f"name the rungs: layers of layer_names({model!r})")
+        rungs = LADDER
+    direct = {HISTOGRAM: _histograms, PATCH_STATISTICS: patch_statistics}
+    split = {rung: [*rung.split(":"), "mean"][:2] for rung in rungs if rung not in direct}
+    found = {rung: direct[rung](images) for rung in rungs if rung in direct}
+    for pooling in dict.fromkeys(p for _, p in split.values()):
+        layers = [layer for layer, p in split.values() if p == pooling]
+        vectors = embed_layers(
+            images, layers, model, pooling=pooling, cache=cache, device=device,
+            precision=precision, compiled=compiled,
+        )  # fmt: skip
+        found |= {r: vectors[layer] for r, (layer, p) in split.items() if p == pooling}
+    return {rung: found[rung] for rung in rungs}
+
+
+def _embed(images: np.ndarray, run: Run, cache: bool) -> dict[str | None, np.ndarray]:
+    check_images(images)
+    check_run(run)
+    if run.model == HISTOGRAM:
+        return {layer: _histograms(images) for layer in run.layers}
+    if not cache:
+        return pooled_layers(images, run)
+    memory = joblib.Memory(cache_folder(), verbose=0)
+    # the images are hashed once, here, rather than stored beside every result
+    cached = memory.cache(_compute, ignore=["images"])
+    return cached(images, run, joblib.hash(images), _code_digest())
+
+
+def _compute(images: np.ndarray, run: Run, content: str, code: str) -> dict:
+    """What is cached; `content` and `code` are only there for the cache's key."""
+    return pooled_layers(images, run)

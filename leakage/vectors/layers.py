@@ -1,0 +1,258 @@
+"""Layers of convolutional networks: their names, weights, and what they make of images.
+
+On the processor or on a GPU, in single precision or in bfloat16, compiled or not.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
+from urllib.error import URLError
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from leakage.vectors import efficientnet_lite
+
+BUNDLED = "efficientnet_lite0"
+#: Cells of a grid along each side.
+GRID = 4
+Pooling = Literal["mean", "std", "grid"]
+Precision = Literal["float32", "bfloat16"]
+#: Pixels that pass through a network at once: more are no faster on a CPU, fewer leave a GPU idle.
+BATCH_PIXELS = {"cpu": 128 * 64 * 64, "cuda": 64 * 512 * 512}
+#: Through the bundled network's first blocks on a CPU, whose cache does not hold the maps of more.
+EARLY_PIXELS = 16 * 64 * 64
+
+
+class Run(NamedTuple):
+    """Which vectors to compute, and where; see `leakage.embed`. Part of the cache's key."""
+
+    model: str
+    layers: tuple[str | None, ...]
+    weights: str | None
+    seed: int
+    pooling: Pooling
+    device: str
+    precision: Precision
+    compiled: bool
+
+
+def check_run(run: Run) -> None:
+    """Refuse what no network can be run with."""
+    for name, known in (
+        ("weights", ("default", None)), ("pooling", get_args(Pooling)),
+        ("precision", get_args(Precision)), ("compiled", (False, True)),
+    ):  # fmt: skip
+        if (value := getattr(run, name)) not in known:
+            raise ValueError(f"{name} must be {' or '.join(map(repr, known))}, not {value!r}")
+
+
+def found_device(device: str) -> str:
+    """The device that is meant: ``"auto"`` is the first GPU where there is one.
+
+    Raises
+    ------
+    ValueError
+        Another name, or a GPU that is not there.
+
+    Examples
+    --------
+    >>> found_device("cpu")
+    'cpu'
+    """
+    there = torch.cuda.is_available()
+    if device == "auto":
+        return "cuda" if there else "cpu"
+    if device == "cpu" or (device.partition(":")[0] == "cuda" and there):
+        return device
+    if device.partition(":")[0] == "cuda":
+        raise ValueError(f"there is no device {device!r}: torch sees no GPU; use device='cpu'")
+    raise ValueError(f"device must be 'auto', 'cpu' or 'cuda', not {device!r}")
+
+
+def layer_names(model: str = BUNDLED) -> tuple[str, ...]:
+    """Names of the layers of `model`, from the input to the output.
+
+    Examples
+    --------
+    >>> layer_names()[0], layer_names()[-2]
+    ('stem', 'head')
+    """
+    if model == BUNDLED:
+        return efficientnet_lite.LAYERS
+    from torchvision.models.feature_extraction import get_graph_node_names
+
+    return tuple(get_graph_node_names(_torchvision_model(model, None, 0))[1])
+
+
+def check_layers(layers: Sequence[str], known: Sequence[str], model: str) -> None:
+    """Refuse layers that are not among those `known` of `model`."""
+    for layer in layers:
+        # torchvision takes the name of a block for that of its last layer
+        if layer not in known and not any(name.startswith(f"{layer}.") for name in known):
+            shown = ", ".join(known) if len(known) <= 24 else ", ".join(known[:24]) + ", ..."
+            raise ValueError(f"{model} has no layer {layer!r}; it has {shown}")
+
+
+def _torchvision_weights(model: str):
+    from torchvision import models
+
+    known = models.list_models(module=models)
+    if model not in known:
+        raise ValueError(
+            f"no model {model!r}; there are {BUNDLED}, histogram, and torchvision's "
+            f"classification models: {', '.join(known)}"
+        )
+    return models.get_model_weights(model).DEFAULT
+
+
+def _torchvision_model(model: str, weights: str | None, seed: int) -> nn.Module:
+    from torchvision import models
+
+    default = _torchvision_weights(model)
+    try:
+        # a model draws its initial weights from the global generator: put that back afterwards
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = models.get_model(model, weights=default if weights == "default" else None)
+    except (URLError, ConnectionError, TimeoutError) as error:
+        raise ValueError(
+            f"the weights of {model} could not be downloaded ({error}); check the network "
+            f"connection, or put {default.url.rsplit('/', 1)[-1]} into "
+            f"{Path(torch.hub.get_dir(), 'checkpoints')}, or use model={BUNDLED!r}, which needs "
+            "no download, or weights=None for an untrained control"
+        ) from error
+    return network.eval().requires_grad_(False)
+
+
+def _pooled(output: torch.Tensor, pooling: Pooling) -> torch.Tensor:
+    """(N, C, H, W) or (N, tokens, C) to (N, d), anything else to (N, everything); float32."""
+    space = {4: (2, 3), 3: 1}.get(output.ndim)
+    if space is None:
+        return output.flatten(1).float()
+    if pooling == "grid" and output.ndim == 4:
+        return F.adaptive_avg_pool2d(output.float(), GRID).flatten(1)
+    if pooling == "std":
+        return output.float().std(space)
+    return output.mean(space, dtype=torch.float32)
+
+
+def _bundled_forward(run: Run) -> Callable:
+    network = efficientnet_lite.efficientnet_lite0(run.weights, run.seed)
+    network.to(run.device).reduce(getattr(torch, run.precision))
+    # what pays on a CPU and is not for the compiler: packed weights, first blocks in parts
+    by_hand = run.device == "cpu" and not run.compiled
+    if by_hand:
+        network.pack()
+    deepest = max(run.layers, key=efficientnet_lite.LAYERS.index)
+
+    def passed(outputs):
+        """Vectors of the wanted layers among `outputs`, and the last output."""
+        found = {}
+        for name, output in outputs:
+            if name in run.layers:
+                found[name] = _pooled(output, run.pooling)
+            if name == deepest:
+                break
+        return found, output
+
+    def forward(batch):
+        step = _images_in(EARLY_PIXELS, batch) if by_hand else len(batch)
+        passes = [passed(network.early(part)) for part in batch.split(step)]
+        found = {name: torch.cat([vectors[name] for vectors, _ in passes]) for name in passes[0][0]}
+        if deepest not in found:
+            found |= passed(network.late(torch.cat([output for _, output in passes])))[0]
+        return found
+
+    return forward
+
+
+def _torchvision_forward(run: Run) -> Callable:
+    network = _torchvision_model(run.model, run.weights, run.seed)
+    network = network.to(run.device, getattr(torch, run.precision))
+    network = network.to(memory_format=torch.channels_last)
+    preprocess = _torchvision_weights(run.model).transforms()
+    named = [layer for layer in run.layers if layer is not None]
+    if named:
+        from torchvision.models.feature_extraction import create_feature_extractor
+
+        extractor = create_feature_extractor(network, named)
+    linear = [module for module in network.modules() if isinstance(module, nn.Linear)]
+    if None in run.layers and not linear:
+        raise ValueError(
+            f"{run.model} ends in no linear layer; name one of layer_names({run.model!r})"
+        )
+
+    def forward(batch):
+        # gray: three equal channels
+        batch = batch[:, None].expand(-1, 3, -1, -1) if batch.ndim == 3 else batch.movedim(-1, 1)
+        x = preprocess(batch).to(getattr(torch, run.precision), memory_format=torch.channels_last)
+        found = {}
+        if named:
+            found = {k: _pooled(v, run.pooling) for k, v in extractor(x).items()}
+        if None in run.layers:  # what the last linear layer, the classifier, is given
+            hook = linear[-1].register_forward_pre_hook(
+                lambda _, given: found.__setitem__(None, _pooled(given[0], run.pooling))
+            )
+            network(x)
+            hook.remove()
+        return found
+
+    return forward
+
+
+@lru_cache(maxsize=2)  # whoever embeds a large set in batches asks again and again
+def _forward(run: Run) -> Callable:
+    """Function of a batch of images on the run's device."""
+    forward = (_bundled_forward if run.model == BUNDLED else _torchvision_forward)(run)
+    # with sizes left open the compiler has not ended after ten minutes
+    return torch.compile(forward, dynamic=False) if run.compiled else forward
+
+
+def _images_in(pixels: int, images: np.ndarray | torch.Tensor) -> int:
+    """How many of the images have so many pixels: one at least."""
+    return max(1, pixels // (images.shape[1] * images.shape[2]))
+
+
+def _on_device(images: np.ndarray, step: int, device: str) -> Iterator[torch.Tensor]:
+    """Batches of images; on their way to a GPU while it computes on the one before."""
+    for start in range(0, len(images), step):
+        batch = torch.from_numpy(np.ascontiguousarray(images[start : start + step]))
+        if device != "cpu":
+            batch = batch.pin_memory().to(device, non_blocking=True)
+        yield batch
+
+
+def pooled_layers(images: np.ndarray, run: Run) -> dict[str | None, np.ndarray]:
+    """Vectors of each of the layers.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (N, H, W) or (N, H, W, 3)
+        Not checked.
+    run : Run
+        With a device of `found_device`.
+
+    Returns
+    -------
+    dict of str to ndarray of float32, shape (N, d)
+
+    Examples
+    --------
+    >>> run = Run(BUNDLED, ("stem",), "default", 0, "mean", "cpu", "float32", False)
+    >>> pooled_layers(np.zeros((2, 32, 32), np.uint8), run)["stem"].shape
+    (2, 32)
+    """
+    forward = _forward(run)
+    most = BATCH_PIXELS["cpu" if run.device == "cpu" else "cuda"]
+    step = _images_in(most, images)
+    parts = []
+    with torch.inference_mode():
+        for batch in _on_device(images, step, run.device):
+            parts.append(forward(batch))
+        return {
+            layer: torch.cat([part[layer] for part in parts]).cpu().numpy() for layer in run.layers
+        }

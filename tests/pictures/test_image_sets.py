@@ -1,0 +1,143 @@
+from pathlib import Path
+from urllib.error import URLError
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from leakage.pictures.image_sets import PATCHES_PER_IMAGE, PHOTOGRAPHS, load_images
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_photographs(photographs):
+    images, groups = photographs.images, photographs.groups
+    assert images.dtype == np.uint8
+    assert images.shape == (len(photographs), 64, 64)
+    assert photographs.names == tuple(p.name for p in PHOTOGRAPHS)
+    assert all(photographs.credits)
+    counts = np.bincount(groups)
+    assert len(counts) == len(PHOTOGRAPHS)
+    assert counts.min() > 0
+    assert counts.max() <= PATCHES_PER_IMAGE
+
+
+def test_patches_are_crops(photographs):
+    """Every patch of the cat lies in the file, on the grid, in raster order."""
+    cat = next(i for i, p in enumerate(PHOTOGRAPHS) if p.name == "cat")
+    with Image.open(PHOTOGRAPHS[cat].file()) as picture:
+        whole = np.asarray(picture.convert("L"))
+    rows, columns = whole.shape[0] // 64, whole.shape[1] // 64
+    expected = [
+        whole[64 * r : 64 * r + 64, 64 * c : 64 * c + 64]
+        for r in range(rows) for c in range(columns)
+    ]  # fmt: skip
+    assert np.array_equal(photographs.images[photographs.groups == cat], expected)
+
+
+def test_rgb_and_count():
+    few = load_images(count=7, mode="rgb", size=32, seed=1)
+    assert few.images.shape == (7, 32, 32, 3)
+    assert np.array_equal(few.images, load_images(count=7, mode="rgb", size=32, seed=1).images)
+    assert not np.array_equal(few.images, load_images(count=7, mode="rgb", size=32, seed=2).images)
+
+
+def test_large_patches_leave_small_photographs_out():
+    large = load_images(size=500)
+    assert "page" not in large.names
+    assert np.array_equal(np.unique(large.groups), np.arange(len(large.names)))
+
+
+def test_credits_page_lists_every_photograph():
+    page = (ROOT / "book" / "photographs.md").read_text(encoding="utf8")
+    for p in PHOTOGRAPHS:
+        assert f"| {p.name} | {p.subject} | {p.author} | {p.licence} |" in page
+
+
+@pytest.fixture
+def folder(tmp_path, rng):
+    (tmp_path / "nested").mkdir()
+    files = ("a.pgm", "b.png", "c.tif", "d.bmp", "nested/e.png")
+    gray = rng.integers(0, 256, (5, 40, 50), np.uint8)
+    for name, image in zip(files, gray, strict=True):
+        Image.fromarray(image).save(tmp_path / name)
+    return tmp_path, gray
+
+
+def test_folder(folder):
+    path, gray = folder
+    whole = load_images(path, size=None)
+    assert np.array_equal(whole.images, gray)
+    assert whole.names == ("a.pgm", "b.png", "c.tif", "d.bmp", "nested/e.png")
+    patches = load_images(str(path), size=20)
+    assert len(patches) == 5 * 4
+    assert np.array_equal(patches.images[0], gray[0, :20, :20])
+    assert np.array_equal(patches.groups, np.repeat(np.arange(5), 4))
+    one = load_images(path / "b.png", size=None, mode="rgb")
+    assert one.images.shape == (1, 40, 50, 3)
+
+
+def test_jpeg(tmp_path, rng):
+    Image.fromarray(rng.integers(0, 256, (16, 16, 3), np.uint8)).save(tmp_path / "a.jpg")
+    assert load_images(tmp_path, size=16).images.shape == (1, 16, 16)
+
+
+def test_every_bad_file_is_named_in_one_error(folder):
+    path, _ = folder
+    Image.fromarray(np.zeros((40, 50), np.uint16)).save(path / "deep.png")
+    Image.fromarray(np.zeros((40, 50, 4), np.uint8)).save(path / "clear.png")
+    Image.fromarray(np.zeros((4, 5), np.uint8)).save(path / "small.png")
+    (path / "broken.jpg").write_bytes((path / "b.png").read_bytes()[:200])
+    (path / "notes.txt").write_text("not an image")
+    (path / ".hidden").write_text("ignored")
+    with pytest.raises(ValueError, match="5 of 10 files") as caught:
+        load_images(path, size=20)
+    for name in ("deep.png", "clear.png", "small.png", "broken.jpg", "notes.txt"):
+        assert name in str(caught.value)
+    assert "hidden" not in str(caught.value)
+
+
+def test_ragged_whole_images(folder):
+    path, _ = folder
+    Image.fromarray(np.zeros((41, 50), np.uint8)).save(path / "odd.png")
+    with pytest.raises(ValueError, match=r"odd\.png is 50x41 pixels, the others 50x40: give size"):
+        load_images(path, size=None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "says"),
+    [
+        ({"source": "no/such/folder"}, ValueError, "no file or folder 'no/such/folder'"),
+        ({"size": 0}, ValueError, "size must be at least 1"),
+        ({"size": 64.0}, TypeError, "size must be an int"),
+        ({"size": None}, ValueError, "photographs differ in size"),
+        ({"size": 5000}, ValueError, "no photograph holds a patch"),
+        ({"count": 10**6}, ValueError, "holds 976 images"),
+        ({"mode": "grey"}, ValueError, "'gray' or 'rgb'"),
+        ({"source": "torchvision:Nothing"}, ValueError, "no data set 'Nothing'"),
+    ],
+)
+def test_bad_arguments(arguments, error, says):
+    with pytest.raises(error, match=says):
+        load_images(**arguments)
+
+
+def test_empty_folder(tmp_path):
+    with pytest.raises(ValueError, match="no images in"):
+        load_images(tmp_path)
+
+
+def test_torchvision_offline(tmp_path, monkeypatch):
+    monkeypatch.setenv("LEAKAGE_DATA", str(tmp_path))
+    fake = load_images("torchvision:FakeData", size=100, count=5)
+    assert fake.images.shape == (5, 100, 100)
+
+
+def test_no_network_for_torchvision(tmp_path, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise URLError("no route to host")
+
+    monkeypatch.setenv("LEAKAGE_DATA", str(tmp_path))
+    monkeypatch.setattr("urllib.request.urlopen", refuse)
+    with pytest.raises(ValueError, match="check the network connection"):
+        load_images("torchvision:CIFAR10", size=32, count=5)
