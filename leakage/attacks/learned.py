@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from leakage.arguments import check_images
 from leakage.attacks.success import Attack, counted, identify, ranked, wording
 from leakage.evidence.permutations import check_samples, split_by_group
-from leakage.pictures.image_sets import check_images
 
 
 def reidentify(

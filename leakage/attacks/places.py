@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from leakage.pictures.image_sets import check_images
+from leakage.arguments import check_images
 from leakage.schemes.blocks import check_block, from_blocks, to_blocks
 
 #: Least compatibility of two blocks: one bad border does not outweigh several good ones.

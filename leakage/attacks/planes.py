@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.ndimage import median_filter
 
-from leakage.pictures.image_sets import check_images
+from leakage.arguments import check_images
 
 #: Mean grey level that photographs are expected to have: that of the bundled ones is 112.
 TYPICAL_GREY = 112.0

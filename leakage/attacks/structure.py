@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from leakage.pictures.image_sets import check_images
+from leakage.arguments import check_images
 
 
 def fold(cipher: np.ndarray) -> np.ndarray:

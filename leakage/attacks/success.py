@@ -9,7 +9,7 @@ from scipy.optimize import brentq
 from scipy.special import rel_entr
 from scipy.stats import beta
 
-from leakage.pictures.image_sets import check_images
+from leakage.arguments import check_images
 
 
 @dataclass(frozen=True)

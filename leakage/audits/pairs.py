@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from leakage.pictures.image_sets import SUFFIXES, check_images, read_image
+from leakage.arguments import check_images
+from leakage.pictures.image_sets import SUFFIXES, read_image
 
 
 @dataclass(frozen=True)

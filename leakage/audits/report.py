@@ -21,7 +21,7 @@ from PIL import Image
 from leakage import __version__
 from leakage.audits.findings import Audit, Finding
 from leakage.estimate import Estimate
-from leakage.notebook.plots import COLOURS, STYLE
+from leakage.style import COLOURS, STYLE
 
 #: Version of the form of `to_dict`; `report.schema.json` beside this file describes it.
 SCHEMA = 1

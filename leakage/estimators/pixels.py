@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from scipy.stats import t as student_t
 
+from leakage.arguments import check_images
 from leakage.estimate import Estimate
 from leakage.estimators.corrections import jackknife_mi, plug_in_mi
 from leakage.estimators.counting import SAMPLES_PER_CELL
 from leakage.evidence.permutations import clustered_interval, permutation_p_value
-from leakage.pictures.image_sets import check_images
 
 #: Side in pixels of the blocks that permutations and intervals treat as one piece.
 BLOCK = 16

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binom, norm
 
+from leakage.arguments import check_images
 from leakage.metrics.nulls import ENOUGH_SAMPLES, Null
-from leakage.pictures.image_sets import check_images
 from leakage.schemes import Scheme
 from leakage.schemes.keyed_randomness import check_key
 

@@ -7,8 +7,8 @@ import numpy as np
 from scipy.stats import norm
 from skimage.metrics import structural_similarity
 
+from leakage.arguments import check_images
 from leakage.metrics.nulls import ENOUGH_SAMPLES, Null
-from leakage.pictures.image_sets import check_images
 
 _LPIPS_FILES = ("vgg16-397923af.pth", "lpips_weights.pt")
 

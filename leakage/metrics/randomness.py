@@ -5,8 +5,8 @@ from typing import Literal
 import numpy as np
 from scipy.stats import binom, chi2, norm, pearson3, poisson
 
+from leakage.arguments import check_images
 from leakage.metrics.nulls import ENOUGH_SAMPLES, Null
-from leakage.pictures.image_sets import check_images
 from leakage.truth.closed_forms import entropy
 
 Direction = Literal["horizontal", "vertical", "diagonal"]

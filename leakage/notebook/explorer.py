@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 
 from leakage import attacks
+from leakage.arguments import check_images
 from leakage.estimate import Estimate
 from leakage.estimators.cross_fitting import estimate_mi
 from leakage.estimators.pixels import pixel_mi
 from leakage.metrics import psnr
-from leakage.pictures.image_sets import ImageSet, check_images, load_images
+from leakage.pictures.image_sets import ImageSet, load_images
 from leakage.schemes import Scheme, encrypt_jpeg, get_scheme
 from leakage.schemes.bit_planes import BitPlane, NonzeroKey
 from leakage.schemes.controls import PublicKeystream

@@ -8,14 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-STYLE = {
-    "figure.facecolor": "white", "savefig.facecolor": "white", "figure.dpi": 110,
-    "axes.spines.top": False, "axes.spines.right": False, "lines.linewidth": 2,
-    "axes.grid": True, "grid.alpha": 0.3, "font.size": 10, "legend.frameon": False,
-}  # fmt: skip
-# Okabe and Ito (2008): told apart by readers with any colour vision
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-MARKERS = ("o", "s", "^", "D", "v", "P")
+from leakage.style import COLOURS, MARKERS, STYLE
 
 
 @contextmanager

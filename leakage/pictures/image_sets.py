@@ -15,6 +15,8 @@ from urllib.error import URLError
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from leakage.arguments import check_one_of
+
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff")
 
 #: No photograph contributes more patches than this, so that none dominates a set.
@@ -115,43 +117,6 @@ class ImageSet:
 
     def __len__(self) -> int:
         return len(self.images)
-
-
-def check_images(images: np.ndarray, what: str = "images") -> np.ndarray:
-    """Refuse everything that is not a non-empty uint8 array (N, H, W) or (N, H, W, 3).
-
-    Raises
-    ------
-    TypeError
-        `images` is not an array of one shape.
-    ValueError
-        Wrong dtype, wrong number of dimensions, or empty.
-
-    Examples
-    --------
-    >>> check_images(np.zeros((2, 4, 4), np.uint8)).shape
-    (2, 4, 4)
-    """
-    if not isinstance(images, np.ndarray):
-        raise TypeError(
-            f"{what} must be one numpy array of uint8, not {type(images).__name__}; images of one "
-            "size are joined by numpy.stack, others are cut to patches by load_images(size=...)"
-        )
-    if images.dtype == object:
-        raise ValueError(f"{what} differ in shape; cut them to patches of one size first")
-    if images.dtype != np.uint8:
-        raise ValueError(
-            f"{what} must be uint8, not {images.dtype}; a silent conversion would change them, so "
-            "convert on purpose: floats in [0, 1] by numpy.round(255 * images).astype('uint8'), "
-            "16-bit by (images >> 8).astype('uint8')"
-        )
-    if images.ndim == 2:
-        raise ValueError(f"{what} must be (N, H, W) or (N, H, W, 3); one image is images[None]")
-    if not (images.ndim == 3 or (images.ndim == 4 and images.shape[-1] == 3)):
-        raise ValueError(f"{what} must be (N, H, W) or (N, H, W, 3), not {images.shape}")
-    if images.size == 0:
-        raise ValueError(f"{what} are empty: shape {images.shape}")
-    return images
 
 
 def read_image(path: Path, mode: str) -> np.ndarray:
@@ -294,8 +259,7 @@ def _from_torchvision(
 
 def check_choice(size: int | None, count: int | None, mode: str) -> None:
     """Refuse arguments that `load_images` cannot mean, before anything is read."""
-    if mode not in ("gray", "rgb"):
-        raise ValueError(f"mode must be 'gray' or 'rgb', not {mode!r}")
+    check_one_of("mode", mode, ("gray", "rgb"))
     for name, value in (("size", size), ("count", count)):
         if value is None:
             continue

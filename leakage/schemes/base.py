@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from leakage.pictures.image_sets import check_images
+from leakage.arguments import check_images
 from leakage.schemes.keyed_randomness import check_key
 
 Keying = Literal["fresh", "fixed"]

@@ -12,8 +12,8 @@ import math
 import numpy as np
 from scipy.special import gammaln, logsumexp
 
+from leakage.arguments import check_images
 from leakage.estimate import Estimate
-from leakage.pictures.image_sets import check_images
 from leakage.schemes import Scheme
 from leakage.schemes.bit_planes import BitPlane, NonzeroKey
 from leakage.schemes.block_cipher import AesEcb

@@ -14,7 +14,7 @@ import joblib
 import numpy as np
 import torch
 
-from leakage.pictures.image_sets import check_images
+from leakage.arguments import check_images
 from leakage.vectors import efficientnet_lite, layers
 from leakage.vectors.layers import (
     BUNDLED,
