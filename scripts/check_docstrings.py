@@ -36,9 +36,10 @@ def _object(name: str) -> object:
 
 def problems(name: str) -> list[str]:
     """What is wrong with the docstring of one public name, a line each."""
-    return [
-        f"{name}: {code} {text}" for code, text in validate(name)["errors"] if code not in NOT_OURS
-    ]
+    # a dataclass describes its fields under "Attributes", where numpydoc looks for parameters
+    waived = NOT_OURS | ({"PR01"} if inspect.isclass(_object(name)) else set())
+    found = validate(name)["errors"]
+    return [f"{name}: {code} {text}" for code, text in found if code not in waived]
 
 
 def main() -> int:
