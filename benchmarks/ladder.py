@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 import leakage
 from leakage.estimators.critics import linear_critic, whitened
-from leakage.evidence.permutations import split_by_group
+from leakage.evidence.splits import split_by_group
 
 
 def cross_fitted_z(x: np.ndarray, y: np.ndarray, components: int, seed: int) -> float:

@@ -1,10 +1,35 @@
-"""The one type in which every amount of information is reported."""
+"""The one type in which every amount of information is reported, and entropy in bits."""
 
+from __future__ import annotations
+
+import html
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+import numpy as np
+
 Kind = Literal["exact", "estimate", "lower bound", "upper bound"]
+
+#: Flag of an estimate that is not to be relied on: neither drawn nor printed as a number.
+FOLDS_DISAGREE = "folds disagree"
+#: The smallest p-value that is told as a number. What permutations can tell ends near here, and no
+#: decision of a reader depends on the digits below.
+SMALLEST_P = 0.001
+
+
+def p_text(p_value: float | None, digits: int = 3) -> str:
+    """A p-value for readers: never 0, and no digits where none can be relied on.
+
+    Examples
+    --------
+    >>> p_text(0.0421), p_text(1e-9), p_text(None)
+    ('0.042', '< 0.001', '')
+    """
+    if p_value is None or math.isnan(p_value):
+        return ""
+    return f"< {SMALLEST_P}" if p_value < SMALLEST_P else f"{p_value:.{digits}f}"
 
 
 @dataclass(frozen=True)
@@ -46,11 +71,119 @@ class Estimate:
     flags: tuple[str, ...] = ()
     details: Mapping[str, object] = field(default_factory=dict, repr=False)
 
+    def __float__(self) -> float:
+        """The value in bits.
+
+        Examples
+        --------
+        >>> float(Estimate(1.5, None, None, None, 10, "plug-in", "estimate"))
+        1.5
+        """
+        return float(self.bits)
+
     def __str__(self) -> str:
         text = f"{self.bits:.3f} bit"
         if self.low is not None and self.high is not None:
             text += f" [{self.low:.3f}, {self.high:.3f}]"
-        if self.p_value is not None:
-            text += f", p = {self.p_value:.2g}"
+        if shown := p_text(self.p_value):
+            text += f", p {shown}" if shown.startswith("<") else f", p = {shown}"
         text += f", n = {self.n}, {self.method} ({self.kind})"
         return text + "".join(f"; {flag}" for flag in self.flags)
+
+    def __format__(self, spec: str) -> str:
+        """Format the bits as a number, or everything where no format is given.
+
+        Examples
+        --------
+        >>> f"{Estimate(1.5, None, None, None, 10, 'plug-in', 'estimate'):.2f} bit"
+        '1.50 bit'
+        """
+        return format(self.bits, spec) if spec else str(self)
+
+    def row(self) -> dict[str, object]:
+        """The value as a row of a table: bits, its interval, p for readers, flags in short.
+
+        Returns
+        -------
+        dict
+            ``bits``, ``low`` and ``high`` as floats, NaN where there is no interval; ``p`` and
+            ``flags`` as text.
+
+        Examples
+        --------
+        >>> Estimate(1.5, 1.0, 2.0, 0.0001, 10, "plug-in", "estimate").row()
+        {'bits': 1.5, 'low': 1.0, 'high': 2.0, 'p': '< 0.001', 'flags': ''}
+        """
+        low, high = (math.nan if end is None else end for end in (self.low, self.high))
+        flags = "; ".join(flag.split(":")[0] for flag in self.flags)
+        return {"bits": self.bits, "low": low, "high": high, "p": p_text(self.p_value),
+                "flags": flags}  # fmt: skip
+
+    def against(self, exact: float | Estimate) -> Estimate:
+        """The same estimate, with a flag where its whole interval is above the exact value.
+
+        Parameters
+        ----------
+        exact : float or Estimate
+            What is true, in bits.
+
+        Returns
+        -------
+        Estimate
+            Flagged ``"above the exact value of ... bit"`` where `low` (the value itself, if there
+            is no interval) exceeds it.
+
+        Examples
+        --------
+        >>> found = Estimate(1.5, 1.0, 2.0, 0.001, 10, "plug-in", "estimate")
+        >>> found.against(0.5).flags, found.against(1.2).flags
+        (('above the exact value of 0.500 bit',), ())
+        """
+        truth = float(exact)
+        least = self.bits if self.low is None else self.low
+        if least <= truth:
+            return self
+        return replace(self, flags=(*self.flags, f"above the exact value of {truth:.3f} bit"))
+
+    def _repr_html_(self) -> str:
+        """The value with a small bar: its interval, over the 0 that independence would give."""
+        if not math.isfinite(self.bits):
+            return f"<span>{html.escape(str(self))}</span>"
+        low, high = (self.bits if end is None or not math.isfinite(end) else end
+                     for end in (self.low, self.high))  # fmt: skip
+        left, right = min(low, 0.0), max(high, 0.0, self.bits)
+        scale = 150 / ((right - left) or 1.0)
+        zero, start, stop, dot = (5 + scale * (v - left) for v in (0.0, low, high, self.bits))
+        return (
+            f'<span><svg role="img" aria-label="{html.escape(str(self))}" width="160" height="16" '
+            'viewBox="0 0 160 16" style="vertical-align:middle;margin-right:.6em">'
+            f'<line x1="{zero:.1f}" x2="{zero:.1f}" y1="0" y2="16" stroke="currentColor" '
+            'stroke-dasharray="2 2"/>'
+            f'<line x1="{start:.1f}" x2="{stop:.1f}" y1="8" y2="8" stroke="#0072B2" '
+            'stroke-width="5"/>'
+            f'<circle cx="{dot:.1f}" cy="8" r="4" fill="#0072B2"/></svg>'
+            f"{html.escape(str(self))}</span>"
+        )
+
+
+def entropy(counts: np.ndarray) -> float:
+    """Shannon entropy in bits of a distribution proportional to `counts`.
+
+    Parameters
+    ----------
+    counts : array_like of float
+        Of each value; of any shape, at least one above 0.
+
+    Returns
+    -------
+    float
+        In bits.
+
+    Examples
+    --------
+    >>> entropy([1, 1, 2])
+    1.5
+    """
+    counts = np.asarray(counts).ravel()
+    p = counts[counts > 0] / counts.sum()
+    return float(-(p @ np.log2(p))) + 0.0  # not -0.0

@@ -1,7 +1,7 @@
 """Docstrings of every public name, against numpydoc's rules: `python scripts/check_docstrings.py`.
 
-Public are the names of `leakage` and of its sub-packages `metrics` and `attacks`. Each must say what
-it takes, what it returns and show an example that runs (the examples run with the tests).
+Public are the names of `leakage` and of its sub-packages `metrics` and `attacks`. Each must say
+what it takes, what it returns and show an example that runs (the examples run with the tests).
 """
 
 import inspect
@@ -13,10 +13,10 @@ import leakage
 
 #: Sub-packages whose own names are public too.
 ROOMS = ("metrics", "attacks")
-#: Rules of numpydoc that are not ours: where a docstring's first line stands (GL01, GL02), sections
-#: that most functions do not need (ES01, SA01), a type for each of several arguments that are "as of"
-#: another function (PR04), a full stop after a choice of words (PR09), and verbs in the imperative
-#: (SS05), which takes every noun in -s for a verb.
+#: Rules of numpydoc that are not ours: where the first and the last line stand (GL01 to GL03),
+#: sections that most functions do not need (ES01, SA01), a type for each of several arguments that
+#: are "as of" another function (PR04), a full stop after a choice of words (PR09), and verbs in the
+#: imperative (SS05), which takes every noun in -s for a verb.
 NOT_OURS = {"GL01", "GL02", "GL03", "ES01", "SA01", "PR04", "PR09", "SS05"}
 
 

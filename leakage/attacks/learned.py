@@ -6,7 +6,8 @@ import numpy as np
 
 from leakage.arguments import check_images
 from leakage.attacks.success import Attack, counted, identify, ranked, wording
-from leakage.evidence.permutations import check_samples, split_by_group
+from leakage.evidence.samples import check_samples
+from leakage.evidence.splits import split_by_group
 
 
 def reidentify(

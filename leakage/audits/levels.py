@@ -7,17 +7,14 @@ from scipy.stats import poisson
 
 from leakage.attacks import reidentify
 from leakage.audits.findings import Finding
+from leakage.estimate import entropy
 from leakage.estimators.certified import certified_mi
 from leakage.estimators.classical import canonical_test
 from leakage.estimators.cross_fitting import Samples, earlier_folds, estimate_mi, learn
 from leakage.estimators.pixels import pixel_mi, pixel_swap_p_value
-from leakage.evidence.permutations import (
-    check_samples,
-    combined_p_value,
-    sign_flip_p_value,
-    split_by_group,
-)
-from leakage.truth.closed_forms import entropy
+from leakage.evidence.p_values import combined_p_value, sign_flip_p_value
+from leakage.evidence.samples import check_samples
+from leakage.evidence.splits import split_by_group
 from leakage.vectors.embeddings import embed_layers, patch_statistics
 
 BLOCK = 16  # side of the patches of the pixel and patch views

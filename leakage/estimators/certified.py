@@ -9,7 +9,8 @@ from scipy.special import logsumexp
 
 from leakage.estimate import Estimate
 from leakage.estimators.cross_fitting import Learned, Samples, earlier_folds, learn
-from leakage.evidence.permutations import check_samples, split_by_group
+from leakage.evidence.samples import check_samples
+from leakage.evidence.splits import split_by_group
 
 #: Stakes, as shares of the largest that cannot go bankrupt; what they win is averaged.
 STAKES = np.array([0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 0.95])

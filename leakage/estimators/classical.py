@@ -8,13 +8,11 @@ from scipy.spatial import cKDTree
 from scipy.special import digamma
 
 from leakage.estimate import Estimate
-from leakage.evidence.permutations import (
-    check_samples,
-    clustered_interval,
-    permutation_p_value,
-    sequential_test,
-    split_by_group,
-)
+from leakage.evidence.intervals import clustered_interval
+from leakage.evidence.p_values import permutation_p_value
+from leakage.evidence.permutations import sequential_test
+from leakage.evidence.samples import check_samples
+from leakage.evidence.splits import split_by_group
 
 #: Coordinates of x and y together, beyond which KSG is refused: with a thousand samples
 #: neighbours are then no longer near, and strong dependence goes unseen.

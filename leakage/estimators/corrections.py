@@ -10,7 +10,7 @@ import numpy as np
 from scipy.integrate import quad
 from scipy.special import digamma, gammaln, polygamma, softmax
 
-from leakage.truth.closed_forms import entropy
+from leakage.estimate import entropy
 
 Estimator = Callable[[np.ndarray], float]
 

@@ -3,9 +3,8 @@
 import numpy as np
 from scipy.special import chdtrc  # of the chi-squared distribution, the upper tail
 
-from leakage.estimate import Estimate
+from leakage.estimate import Estimate, entropy
 from leakage.estimators.corrections import CORRECTIONS
-from leakage.truth.closed_forms import entropy
 
 #: A table is trusted when it holds at least this many samples per occupied cell.
 SAMPLES_PER_CELL = 5

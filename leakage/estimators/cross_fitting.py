@@ -14,13 +14,10 @@ from scipy.special import logsumexp
 
 from leakage.estimate import Estimate
 from leakage.estimators.classical import MAX_DIMENSIONS, ksg, local_contributions
-from leakage.evidence.permutations import (
-    check_samples,
-    clustered_interval,
-    sequential_test,
-    shuffle_z,
-    split_by_group,
-)
+from leakage.evidence.intervals import clustered_interval
+from leakage.evidence.permutations import sequential_test, shuffle_z
+from leakage.evidence.samples import check_samples
+from leakage.evidence.splits import split_by_group
 
 if TYPE_CHECKING:  # at run time it is imported where it is needed, for it loads torch
     from leakage.estimators.critics import Critic

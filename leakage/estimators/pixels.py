@@ -9,7 +9,8 @@ from leakage.arguments import check_images
 from leakage.estimate import Estimate
 from leakage.estimators.corrections import jackknife_mi, plug_in_mi
 from leakage.estimators.counting import SAMPLES_PER_CELL
-from leakage.evidence.permutations import clustered_interval, permutation_p_value
+from leakage.evidence.intervals import clustered_interval
+from leakage.evidence.p_values import permutation_p_value
 
 #: Side in pixels of the blocks that permutations and intervals treat as one piece.
 BLOCK = 16

@@ -6,8 +6,8 @@ import numpy as np
 from scipy.stats import binom, chi2, norm, pearson3, poisson
 
 from leakage.arguments import check_images
+from leakage.estimate import entropy
 from leakage.metrics.nulls import ENOUGH_SAMPLES, Null
-from leakage.truth.closed_forms import entropy
 
 Direction = Literal["horizontal", "vertical", "diagonal"]
 _STEPS = {"horizontal": (0, 1), "vertical": (1, 0), "diagonal": (1, 1)}

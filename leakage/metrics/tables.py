@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from leakage.evidence.permutations import permutation_p_value
+from leakage.evidence.p_values import permutation_p_value
 from leakage.metrics import quality, randomness, structure
 from leakage.metrics.differences import differential, nbcr_null, npcr_null, uaci_null
 from leakage.metrics.nulls import ENOUGH_SAMPLES, Null, mean_of_defined

@@ -15,7 +15,7 @@ import numpy as np
 from leakage.estimators.certified import certified_mi
 from leakage.estimators.cross_fitting import Method, estimate_mi
 from leakage.estimators.pixels import pixel_mi_in_batches
-from leakage.evidence.permutations import check_samples
+from leakage.evidence.samples import check_samples
 from leakage.pictures.image_sets import check_choice
 from leakage.schemes import Scheme, get_scheme
 

@@ -9,9 +9,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from scipy.special import beta, digamma, logsumexp, ndtr
 
-from leakage.estimate import Estimate
+from leakage.estimate import Estimate, entropy
 from leakage.schemes.bit_planes import BitPlane
-from leakage.truth.closed_forms import entropy
 
 #: Templates of noisy scenes stay this far from 0 and 255, where clipping would leak.
 MARGIN = 48

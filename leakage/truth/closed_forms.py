@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import gammaln, logsumexp
 
 from leakage.arguments import check_images
-from leakage.estimate import Estimate
+from leakage.estimate import Estimate, entropy
 from leakage.schemes import Scheme
 from leakage.schemes.bit_planes import BitPlane, NonzeroKey
 from leakage.schemes.block_cipher import AesEcb
@@ -36,19 +36,6 @@ from leakage.schemes.thumbnails import TpeShuffle, TpeSum
 
 _BYTES = np.arange(256)
 _XOR = _BYTES[:, None] ^ _BYTES
-
-
-def entropy(counts: np.ndarray) -> float:
-    """Shannon entropy in bits of a distribution proportional to `counts`.
-
-    Examples
-    --------
-    >>> entropy(np.array([1, 1, 2]))
-    1.5
-    """
-    counts = np.asarray(counts).ravel()
-    p = counts[counts > 0] / counts.sum()
-    return float(-(p @ np.log2(p))) + 0.0  # not -0.0
 
 
 def keystream_law(scheme: Scheme) -> np.ndarray:

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import digamma
 
+from leakage.estimate import entropy
 from leakage.estimators.corrections import (
     CORRECTIONS,
     chao_shen_entropy,
@@ -12,7 +13,6 @@ from leakage.estimators.corrections import (
 )
 from leakage.estimators.counting import contingency_table
 from leakage.pictures.image_sets import PHOTOGRAPHS, load_images
-from leakage.truth.closed_forms import entropy
 
 LN2 = np.log(2)
 

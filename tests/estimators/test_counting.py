@@ -4,9 +4,9 @@ import pytest
 from scipy.stats import kstest
 from sklearn.metrics import mutual_info_score
 
+from leakage.estimate import entropy
 from leakage.estimators.corrections import CORRECTIONS
 from leakage.estimators.counting import contingency_table, plug_in
-from leakage.truth.closed_forms import entropy
 
 
 def test_by_hand():

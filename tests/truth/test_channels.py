@@ -5,8 +5,8 @@ import pytest
 from scipy.stats import multivariate_t, norm, t
 
 import leakage
+from leakage.estimate import entropy
 from leakage.truth import channels
-from leakage.truth.closed_forms import entropy
 
 LN2 = np.log(2)
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import chisquare
 
 import leakage
-from leakage.truth.closed_forms import entropy, hidden_bits, keystream_law
+from leakage.estimate import entropy, hidden_bits, keystream_law
 
 
 def scheme(name, **parameters):
