@@ -16,10 +16,11 @@ from . import (
 from .audits.auditing import audit
 from .audits.findings import Audit
 from .estimate import Estimate
+from .estimators.canonical import canonical_test, spiked_cca
 from .estimators.certified import certified_mi
-from .estimators.classical import canonical_test, ksg, spiked_cca
 from .estimators.counting import plug_in
 from .estimators.cross_fitting import estimate_mi, mine
+from .estimators.nearest_neighbours import ksg
 from .estimators.pixels import pixel_mi, pixel_mi_in_batches
 from .pictures.batches import encrypt_batches, image_batches
 from .pictures.image_sets import ImageSet, load_images

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from leakage.estimators.critics import one_thread
+from leakage.estimators.threads import one_thread
 
 WIDTH = 32
 BATCH = 8

@@ -57,7 +57,8 @@ def reidentify(
     >>> reidentify(x, x).rate > 0.9
     True
     """
-    from leakage.estimators.critics import canonical_critic, one_thread, whitened
+    from leakage.estimators.critics import canonical_critic, whitened
+    from leakage.estimators.threads import one_thread
 
     x, y, groups = check_samples(x, y, groups, folds)
     if components < 1:
@@ -119,7 +120,8 @@ def infer_attribute(
     """
     from sklearn.linear_model import LogisticRegression
 
-    from leakage.estimators.critics import one_thread, whitened
+    from leakage.estimators.critics import whitened
+    from leakage.estimators.threads import one_thread
 
     labels = np.asarray(labels)
     if labels.shape != (len(y),):

@@ -8,9 +8,11 @@ from scipy.stats import poisson
 from leakage.attacks import reidentify
 from leakage.audits.findings import Finding
 from leakage.estimate import entropy
+from leakage.estimators.candidates import Samples
+from leakage.estimators.canonical import canonical_test
 from leakage.estimators.certified import certified_mi
-from leakage.estimators.classical import canonical_test
-from leakage.estimators.cross_fitting import Samples, earlier_folds, estimate_mi, learn
+from leakage.estimators.cross_fitting import estimate_mi
+from leakage.estimators.learning import earlier_folds, learn
 from leakage.estimators.pixels import pixel_mi, pixel_swap_p_value
 from leakage.evidence.p_values import combined_p_value, sign_flip_p_value
 from leakage.evidence.samples import check_samples

@@ -1,16 +1,23 @@
 """A lower bound on mutual information that holds with a stated confidence at finite n."""
 
 import math
-from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from scipy.special import logsumexp
 
+from leakage.arguments import check_one_of
 from leakage.estimate import Estimate
-from leakage.estimators.cross_fitting import Learned, Samples, earlier_folds, learn
+from leakage.estimators.bounds import log_partition
+from leakage.estimators.candidates import Candidate, Samples
+from leakage.estimators.learning import Learned, earlier_folds, learn
+from leakage.evidence.p_values import positive
 from leakage.evidence.samples import check_samples
 from leakage.evidence.splits import split_by_group
+
+#: Critics to choose from: all, or those without a network.
+CertifiedMethod = Literal["auto", "canonical"]
 
 #: Stakes, as shares of the largest that cannot go bankrupt; what they win is averaged.
 STAKES = np.array([0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 0.95])
@@ -49,11 +56,6 @@ class _Bets(NamedTuple):
     least: float
 
 
-def _log_partition(scores: np.ndarray) -> float:
-    n = len(scores)
-    return float(logsumexp(scores[~np.eye(n, dtype=bool)])) - math.log(n * (n - 1))
-
-
 def _outcomes(scores: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
     """Of blocks of two: half of both own scores minus half of both crossed ones, exponentiated."""
     own = scores.diagonal()
@@ -70,7 +72,7 @@ def _log_growth(outcomes: np.ndarray, least: float, nats: float) -> np.ndarray:
     return np.log1p(np.multiply.outer(STAKES, gain))
 
 
-def _largest(exceeded, highest: float) -> float:
+def _largest(exceeded: Callable[[float], bool], highest: float) -> float:
     """Largest value in nats, from 0, at which a falling criterion still holds."""
     low, high = 0.0, highest
     while high - low > 1e-4:
@@ -79,7 +81,7 @@ def _largest(exceeded, highest: float) -> float:
     return low
 
 
-def _cuts(validated: tuple[np.ndarray, ...]) -> Iterator[_Bounded]:
+def _cuts(validated: Iterable[np.ndarray]) -> Iterator[_Bounded]:
     """Two levels, each the log-likelihood ratio of its side of the cut, limited."""
     own = np.concatenate([s.diagonal() for s in validated])
     others = np.concatenate([s[~np.eye(len(s), dtype=bool)] for s in validated])
@@ -119,20 +121,20 @@ def _counted_outcomes(
         own = above.diagonal()
         np.add.at(counts, (own[i] + own[j], above[i, j] + above[j, i]), 1)
     n = np.arange(3)
-    own, crossed = (
-        n * high + (2 - n) * low
-        for low, high in [bounded[:2], np.exp(bounded[:2])]
-    )  # fmt: skip
+    own = n * bounded.high + (2 - n) * bounded.low
+    crossed = n * np.exp(bounded.high) + (2 - n) * np.exp(bounded.low)
     return ((own[:, None] - crossed) / 2 + 1).ravel(), counts.ravel() / counts.sum()
 
 
 class _Choice(NamedTuple):
     promise: float
-    critic: str | None  # by name, None for the calibrated one
+    candidate: Candidate | None  # None for the calibrated critic
     bounded: _Bounded
 
 
-def _choices(learned: Learned, constant: float, needed: float, rng) -> Iterator[_Choice]:
+def _choices(
+    learned: Learned, constant: float, needed: float, rng: np.random.Generator
+) -> Iterator[_Choice]:
     """All bounded critics, and what each promises on validation samples."""
     pairs = []
     for rows in learned.judged:
@@ -149,14 +151,14 @@ def _choices(learned: Learned, constant: float, needed: float, rng) -> Iterator[
             )
             weights = np.full(len(outcomes), 1 / len(outcomes))
             yield _Choice(_promise(outcomes, weights, bounded.least, needed), None, bounded)
-    for name in learned.candidates:
-        validated = learned.validation_scores(name)
+    for candidate in learned.candidates:
+        validated = candidate.scores(learned.judged)
         for bounded in _cuts(validated):
             outcomes, weights = _counted_outcomes(validated, pairs, bounded)
-            yield _Choice(_promise(outcomes, weights, bounded.least, needed), name, bounded)
+            yield _Choice(_promise(outcomes, weights, bounded.least, needed), candidate, bounded)
 
 
-def _bets(scores: np.ndarray, groups: np.ndarray, least: float, rng) -> _Bets:
+def _bets(scores: np.ndarray, groups: np.ndarray, least: float, rng: np.random.Generator) -> _Bets:
     """Outcomes of blocks of two groups, each group the mean of its rows."""
     _, member, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     share = np.zeros((len(sizes), len(scores)))
@@ -182,7 +184,7 @@ def certified_mi(
     y: np.ndarray,
     confidence: float = 0.95,
     *,
-    method: Literal["auto", "canonical"] = "auto",
+    method: CertifiedMethod = "auto",
     groups: np.ndarray | None = None,
     folds: int = 5,
     seed: int = 0,
@@ -224,7 +226,7 @@ def certified_mi(
     Raises
     ------
     ValueError, TypeError
-        As `leakage.estimate_mi`; a confidence not between 0 and 1.
+        As `leakage.estimate_mi`; an unknown method, a confidence not between 0 and 1.
 
     References
     ----------
@@ -239,6 +241,7 @@ def certified_mi(
     >>> 0.5 < certified_mi(x, y).bits < 1.0
     True
     """
+    check_one_of("method", method, get_args(CertifiedMethod))
     x, y, groups = check_samples(x, y, groups, folds)
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be between 0 and 1, not {confidence}")
@@ -253,7 +256,9 @@ def certified_mi(
             continue  # no block of two to bet on
         learned = learn(samples, rows, method, rng)
         constant = (
-            np.mean([_log_partition(s) for s in learned.validated]) if learned.validated else 0.0
+            float(np.mean([log_partition(s) for s in learned.validated]))
+            if learned.validated
+            else 0.0
         )
         needed = (math.log(len(STAKES)) - math.log(1 - confidence)) / blocks
         choices = _choices(learned, constant, needed, rng)
@@ -262,8 +267,8 @@ def certified_mi(
             continue  # no critic tells pairs from others, not even on validation
         scores = (
             learned.scores(later) - constant
-            if best.critic is None
-            else learned.final(best.critic).scores(later)
+            if best.candidate is None
+            else best.candidate.final().scores(later)
         )
         made.append(_bets(best.bounded(scores), groups[later], best.bounded.least, rng))
 
@@ -273,7 +278,7 @@ def certified_mi(
         highest = max(float(bets.outcomes.max()) for bets in made)
         nats = _largest(lambda v: _log_e_value(made, v) > threshold, highest)
     bits = float(nats) / math.log(2)
-    p_value = min(1.0, math.exp(-_log_e_value(made, 0.0))) if made else 1.0
+    p_value = positive(min(1.0, math.exp(-_log_e_value(made, 0.0)))) if made else 1.0
     return Estimate(
         bits,
         bits,

@@ -1,10 +1,12 @@
 """Plug-in estimates of the mutual information of paired discrete samples."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import chdtrc  # of the chi-squared distribution, the upper tail
 
 from leakage.estimate import Estimate, entropy
 from leakage.estimators.corrections import CORRECTIONS
+from leakage.evidence.p_values import positive
 
 #: A table is trusted when it holds at least this many samples per occupied cell.
 SAMPLES_PER_CELL = 5
@@ -55,8 +57,8 @@ def _ranks(values: np.ndarray) -> tuple[np.ndarray, int]:
     return code.ravel(), len(found)
 
 
-def _discrete(name: str, values) -> np.ndarray:
-    values = np.asarray(values)
+def _discrete(name: str, given: ArrayLike) -> np.ndarray:
+    values = np.asarray(given)
     if values.dtype.kind not in "buiSU":
         if values.dtype.kind == "f" and np.isnan(values).any():
             raise ValueError(f"{name} has NaN values; drop those samples")
@@ -124,7 +126,7 @@ def plug_in(x: np.ndarray, y: np.ndarray, *, correction: str | None = "miller-ma
     bits = CORRECTIONS[correction](table) if correction else raw
     freedom = (table.shape[0] - 1) * (table.shape[1] - 1)
     frequent = sums[0].min() * sums[1].min() >= 5 * n  # in every cell, under independence
-    p_value = float(chdtrc(freedom, 2 * n * raw * np.log(2))) if frequent else None
+    p_value = positive(chdtrc(freedom, 2 * n * raw * np.log(2))) if frequent else None
     if n < SAMPLES_PER_CELL * len(counts):
         flags.append(f"too few samples: {n} in {len(counts)} occupied cells")
     pointwise = np.log2(counts / (sums[0][row] * (sums[1][column] / n)))
@@ -132,7 +134,13 @@ def plug_in(x: np.ndarray, y: np.ndarray, *, correction: str | None = "miller-ma
     variance += 2 * freedom / (2 * n * np.log(2)) ** 2  # at independence the first term vanishes
     half = 1.96 * np.sqrt(variance)
     return Estimate(
-        bits, float(bits - half), float(bits + half), p_value, n,
-        "plug-in" if correction is None else f"plug-in, {correction}", "estimate", tuple(flags),
+        bits,
+        float(bits - half),
+        float(bits + half),
+        p_value,
+        n,
+        "plug-in" if correction is None else f"plug-in, {correction}",
+        "estimate",
+        tuple(flags),
         {"plug-in": raw, "bias": raw - bits},
     )

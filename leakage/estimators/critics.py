@@ -5,22 +5,24 @@ one of y_j. So a critic is two arrays of features, all its scores are one matrix
 critics is joining their features, and a network can be trained on top of any other critic.
 """
 
-import contextlib
 import math
-from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
-import torch
 from scipy.special import ndtri
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
-from threadpoolctl import threadpool_limits
 
 #: Squared canonical correlations are taken as at most this: 8.3 bits each.
 LARGEST_CORRELATION = 1 - 1e-5
 #: Whitened coordinates are clipped here, so that no image unlike all others decides alone.
 CLIP = 10.0
+#: Share of the independent table mixed into that of clusters, so that empty cells have a finite
+#: score; chosen on `leakage.truth.channels.clusters`.
+PRIOR = 0.02
+#: How noise in canonical correlations is met, see `canonical_critic`.
+Shrinkage = Literal["spiked", "even"]
+SHRINKAGES: tuple[Shrinkage, ...] = get_args(Shrinkage)
 
 
 class Critic(NamedTuple):
@@ -128,9 +130,7 @@ def canonical_correlations(squared: np.ndarray, dx: int, dy: int, n: int) -> np.
     return np.where(squared > edge, np.clip((root - b) / (2 * a), 0, LARGEST_CORRELATION), 0.0)
 
 
-def canonical_critic(
-    x: np.ndarray, y: np.ndarray, fit: np.ndarray, shrinkage: Literal["spiked", "even"]
-) -> Critic:
+def canonical_critic(x: np.ndarray, y: np.ndarray, fit: np.ndarray, shrinkage: Shrinkage) -> Critic:
     """Log-likelihood ratio of a Gaussian with the canonical correlations of the samples `fit`.
 
     Noise in these is met in one of two ways: ``"spiked"`` for few strong correlations
@@ -179,23 +179,5 @@ def cluster_critic(x: np.ndarray, y: np.ndarray, fit: np.ndarray, count: int, se
     table = np.zeros((count, count))
     np.add.at(table, (a[fit], b[fit]), 1)
     expected = np.outer(table.sum(1), table.sum(0)) / len(fit)
-    prior = 0.02  # share of the independent table mixed in, so that empty cells have a finite score
-    ratio = np.log((table + prior * expected) / ((1 + prior) * np.maximum(expected, 1e-12)) + 1e-12)
+    ratio = np.log((table + PRIOR * expected) / ((1 + PRIOR) * np.maximum(expected, 1e-12)) + 1e-12)
     return Critic(ratio[a], np.eye(count)[b])
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """One thread of torch and of numpy inside, as many as before outside.
-
-    These products are small: a second thread brings little when the machine is idle, and when two
-    processes share its cores their threads wait for each other, which costs up to fifty times the
-    time. The values also no longer depend on the number of cores.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
-            yield
-    finally:
-        torch.set_num_threads(before)

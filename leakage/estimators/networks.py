@@ -46,6 +46,8 @@ EMA_RATE = 0.1
 
 Objective = Literal["mine", "nwj", "infonce", "smile"]
 
+#: Every network, where one or several may be meant.
+_ALL = slice(None)
 
 #: Norms of features are taken as at least this.
 SMALLEST_NORM = 1e-12
@@ -86,7 +88,8 @@ class Networks:
         self.weights = torch.zeros(count, sum(sizes))
         # the scale must be free to grow where pairs are easily told apart
         self.free = torch.zeros(count, 2)
-        self.weights.grad, self.free.grad = map(torch.zeros_like, (self.weights, self.free))
+        self.weights.grad = torch.zeros_like(self.weights)
+        self.free_slope = self.free.grad = torch.zeros_like(self.free)
 
         def named(flat: torch.Tensor) -> dict[str, torch.Tensor]:
             parts = flat.split(sizes, 1)
@@ -103,7 +106,7 @@ class Networks:
         self.log_scale, self.offset = self.free[:, :1, None], self.free[:, 1:, None]
         self.log_scale.copy_(torch.tensor(scales).log()[:, None, None])
 
-    def _side(self, side: str, samples: torch.Tensor, which) -> _Features:
+    def _side(self, side: str, samples: torch.Tensor, which: int | slice) -> _Features:
         first, second, bias = (self.value[name][which] for name in (f"{side}1", f"{side}2",
                                                                     f"b{side}"))  # fmt: skip
         hidden = (samples @ first).add_(bias).relu_()
@@ -112,7 +115,7 @@ class Networks:
         return _Features(samples, hidden, norms, out.div_(norms))
 
     def features(
-        self, x: torch.Tensor, y: torch.Tensor, which=slice(None)
+        self, x: torch.Tensor, y: torch.Tensor, which: int | slice = _ALL
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Left and right features: (C, n, dx) and (C, m, dy) to (C, n, r) and (C, m, r)."""
         f, g = self._side("x", x, which).unit, self._side("y", y, which).unit
@@ -121,7 +124,11 @@ class Networks:
         return left, torch.cat([g, torch.ones_like(g[..., :1])], -1)
 
     def descend(
-        self, x: torch.Tensor, y: torch.Tensor, base: torch.Tensor, objective: "Objective",
+        self,
+        x: torch.Tensor,
+        y: torch.Tensor,
+        base: torch.Tensor,
+        objective: "Objective",
         average: torch.Tensor | None,
     ) -> torch.Tensor | None:
         """Put the gradient of each critic's loss on a batch where an optimizer looks for it.
@@ -140,13 +147,13 @@ class Networks:
         Tensor, shape (C,), or None
             The new moving average.
         """
-        left, right = self._side("x", x, slice(None)), self._side("y", y, slice(None))
+        left, right = self._side("x", x, _ALL), self._side("y", y, _ALL)
         scaled = self.log_scale.exp() * left.unit
         scores = torch.baddbmm(base, scaled, right.unit.mT).add_(self.offset)
         slope, average = loss_slope(scores, objective, average)
         on_left = slope @ right.unit
-        self.free.grad[:, 0] = (on_left * scaled).sum((1, 2))
-        self.free.grad[:, 1] = slope.sum((1, 2))
+        self.free_slope[:, 0] = (on_left * scaled).sum((1, 2))
+        self.free_slope[:, 1] = slope.sum((1, 2))
         self._back("x", left, on_left.mul_(self.log_scale.exp()))
         self._back("y", right, slope.mT @ scaled)
         return average
@@ -229,8 +236,10 @@ def loss_slope(
         level = torch.ones_like(top)
     else:
         now = top + weights.sum((-2, -1)).log() - math.log(pairs)
-        level = average = now if average is None else torch.logaddexp(
-            average + math.log(1 - EMA_RATE), now + math.log(EMA_RATE)
+        level = average = (
+            now
+            if average is None
+            else torch.logaddexp(average + math.log(1 - EMA_RATE), now + math.log(EMA_RATE))
         )
     slope = weights.mul_(((top - level).exp() / pairs)[:, None, None])
     slope.diagonal(dim1=-2, dim2=-1).fill_(-1 / n)
@@ -277,50 +286,35 @@ def train_networks(
     list of Critic
         Base and network together.
     """
-    count = len(fit)
     generator = torch.Generator().manual_seed(seed)
-    x, y = torch.from_numpy(x), torch.from_numpy(y)
+    samples = torch.from_numpy(x), torch.from_numpy(y)
     scales = [INITIAL_SCALE if b is None else INITIAL_SCALE_ON_BASE for b in base]
     networks = Networks(x.shape[-1], y.shape[-1], scales, generator)
-    nothing = Critic(np.zeros((len(x), 0)), np.zeros((len(y), 0)))
-    left, right = (
-        [torch.from_numpy(np.asarray(side, np.float32)) for side in sides]
-        for sides in zip(*(b or nothing for b in base), strict=True)
-    )
-    optimizer = torch.optim.AdamW([
-        {
-            "params": [networks.weights], "lr": LEARNING_RATE,
-            "weight_decay": training.weight_decay,
-        },
-        {"params": [networks.free], "lr": training.scale_rate, "weight_decay": 0.0},
-    ], fused=True)
+    bases = _as_tensors(base, len(x))
+    optimizer = _optimizer(networks, training)
+    drawn_from = [torch.from_numpy(indices) for indices in fit]
     batch = min(training.batch, *(len(indices) for indices in fit))
-    fit = [torch.from_numpy(indices) for indices in fit]
+    base_scores = torch.zeros(len(fit), batch, batch)
     judge = _info_nce if objective == "infonce" else donsker_varadhan
     judged_on = [torch.from_numpy(v[:JUDGED_ON]) for v in validate]
-    base_scores = torch.zeros(count, batch, batch)
 
     def judged() -> torch.Tensor:
         values = []
         for c, v in enumerate(judged_on):
-            f, g = networks.features(x[v], y[v], c)
-            values.append(judge(f @ g.mT + left[c][v] @ right[c][v].T))
+            f, g = networks.features(samples[0][v], samples[1][v], c)
+            values.append(judge(f @ g.mT + bases[c][0][v] @ bases[c][1][v].T))
         return torch.stack(values)
 
     best = judged()
     kept = networks.weights.clone(), networks.free.clone()
-    stale = torch.zeros(count, dtype=torch.long)
+    stale = torch.zeros(len(fit), dtype=torch.long)
     average = None
     for step in range(1, training.steps + 1):
-        drawn = [rows[torch.randperm(len(rows), generator=generator)[:batch]] for rows in fit]
-        together = torch.stack(drawn)
-        bx, by = x[together], y[together]
-        if training.input_noise:
-            bx = bx + training.input_noise * torch.randn(bx.shape, generator=generator)
-            by = by + training.input_noise * torch.randn(by.shape, generator=generator)
-        for c, rows in enumerate(drawn):
+        rows = [r[torch.randperm(len(r), generator=generator)[:batch]] for r in drawn_from]
+        bx, by = _noisy(samples, torch.stack(rows), training.input_noise, generator)
+        for c, (left, right) in enumerate(bases):
             if base[c] is not None:
-                torch.matmul(left[c][rows], right[c][rows].T, out=base_scores[c])
+                torch.matmul(left[rows[c]], right[rows[c]].T, out=base_scores[c])
         average = networks.descend(bx, by, base_scores, objective, average)
         optimizer.step()
         if step % CHECK_EVERY:
@@ -336,8 +330,54 @@ def train_networks(
             break
     networks.weights.copy_(kept[0])
     networks.free.copy_(kept[1])
-    f, g = networks.features(x.expand(count, -1, -1), y.expand(count, -1, -1))
+    return _critics(networks, samples, bases)
+
+
+def _as_tensors(base: list[Critic | None], samples: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Features of what each network is added to, without columns where that is nothing."""
+    nothing = Critic(np.zeros((samples, 0)), np.zeros((samples, 0)))
     return [
-        Critic(torch.cat([f[c], left[c]], -1).numpy(), torch.cat([g[c], right[c]], -1).numpy())
+        (torch.from_numpy(np.asarray(b.left, np.float32)),
+         torch.from_numpy(np.asarray(b.right, np.float32)))
+        for b in (b or nothing for b in base)
+    ]  # fmt: skip
+
+
+def _optimizer(networks: Networks, training: Training) -> torch.optim.Optimizer:
+    """Weights decay, scales and offsets do not."""
+    decaying = {
+        "params": [networks.weights], "lr": LEARNING_RATE, "weight_decay": training.weight_decay,
+    }  # fmt: skip
+    free = {"params": [networks.free], "lr": training.scale_rate, "weight_decay": 0.0}
+    return torch.optim.AdamW([decaying, free], fused=True)
+
+
+def _noisy(
+    samples: tuple[torch.Tensor, torch.Tensor],
+    rows: torch.Tensor,
+    noise: float,
+    generator: torch.Generator,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Batches of x and y, with noise on both where the training asks for it."""
+    x, y = samples[0][rows], samples[1][rows]
+    if noise:
+        x = x + noise * torch.randn(x.shape, generator=generator)
+        y = y + noise * torch.randn(y.shape, generator=generator)
+    return x, y
+
+
+def _critics(
+    networks: Networks,
+    samples: tuple[torch.Tensor, torch.Tensor],
+    bases: list[tuple[torch.Tensor, torch.Tensor]],
+) -> list[Critic]:
+    """Base and network together, on all samples."""
+    count = len(bases)
+    x, y = (side.expand(count, -1, -1) for side in samples)
+    f, g = networks.features(x, y)
+    return [
+        Critic(
+            torch.cat([f[c], bases[c][0]], -1).numpy(), torch.cat([g[c], bases[c][1]], -1).numpy()
+        )
         for c in range(count)
     ]

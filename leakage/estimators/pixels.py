@@ -129,13 +129,21 @@ def pixel_mi(
         low, high = _block_interval(bits, noise, chosen, x & mask, y & mask, int(mask))
     if len(x) > 1 and permutations:
         rng = np.random.default_rng(seed)
-        null = [_best_mask(_byte_table(x, y[rng.permutation(len(y))]))[0]
-                for _ in range(permutations)]
+        null = [
+            _best_mask(_byte_table(x, y[rng.permutation(len(y))]))[0] for _ in range(permutations)
+        ]
         observed = _best_mask(_byte_table(x, y))[0]
         p_value = permutation_p_value(observed, np.array(null))
     return Estimate(
-        bits, low, high, p_value, int(table.sum()), f"plug-in of {name}, jackknife", "estimate",
-        (), {"plug-in": raw, "bias": raw - bits},
+        bits,
+        low,
+        high,
+        p_value,
+        int(table.sum()),
+        f"plug-in of {name}, jackknife",
+        "estimate",
+        (),
+        {"plug-in": raw, "bias": raw - bits},
     )
 
 
@@ -206,7 +214,7 @@ def pixel_swap_p_value(
         return _best_mask(together + (signs @ gains).reshape(256, 256))[0]
 
     rng = np.random.default_rng(seed)
-    signs = rng.choice(np.float32([-1, 1]), (permutations, bundles))
+    signs = rng.choice(np.array([-1, 1], np.float32), (permutations, bundles))
     observed = score(np.ones(bundles, np.float32))
     return permutation_p_value(observed, np.array([score(s) for s in signs]))
 
@@ -279,8 +287,15 @@ def pixel_mi_in_batches(
             found = np.array([_best_mask(one)[0] for one in null])
             p_value = permutation_p_value(_best_mask(inside)[0], found)
     return Estimate(
-        bits, low, high, p_value, int(table.sum()), f"plug-in of {name}, jackknife", "estimate",
-        (), {"plug-in": raw, "bias": raw - bits},
+        bits,
+        low,
+        high,
+        p_value,
+        int(table.sum()),
+        f"plug-in of {name}, jackknife",
+        "estimate",
+        (),
+        {"plug-in": raw, "bias": raw - bits},
     )
 
 
@@ -306,7 +321,9 @@ def _influence(table: np.ndarray, x: np.ndarray, y: np.ndarray, mask: int) -> np
     return pointwise[x >> shift, y >> shift].mean(1)
 
 
-def _block_interval(bits, noise, table, x, y, mask) -> tuple[float, float]:
+def _block_interval(
+    bits: float, noise: float, table: np.ndarray, x: np.ndarray, y: np.ndarray, mask: int
+) -> tuple[float, float]:
     """Interval over blocks."""
     influence = _influence(table, x, y, mask)
     interval = clustered_interval(bits, influence, np.arange(len(influence)))

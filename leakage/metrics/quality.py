@@ -215,7 +215,7 @@ def _by_piq(metric, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """A function of piq on each pair, one at a time to bound memory."""
     import torch
 
-    from leakage.estimators.critics import one_thread
+    from leakage.estimators.threads import one_thread
 
     def tensor(image):
         deep = image.reshape(*image.shape[:2], -1).transpose(2, 0, 1)

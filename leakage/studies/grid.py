@@ -12,8 +12,9 @@ from typing import get_args
 
 import numpy as np
 
+from leakage.estimators.candidates import Method
 from leakage.estimators.certified import certified_mi
-from leakage.estimators.cross_fitting import Method, estimate_mi
+from leakage.estimators.cross_fitting import estimate_mi
 from leakage.estimators.pixels import pixel_mi_in_batches
 from leakage.evidence.samples import check_samples
 from leakage.pictures.image_sets import check_choice

@@ -235,7 +235,7 @@ def _share(
     images: Path, scheme: dict | None, wanted: dict[str, dict], stamp: dict
 ) -> list[tuple[str, str]]:
     """Encrypt and embed an image set, a batch at a time; returns paths that failed, with errors."""
-    from leakage.estimators.critics import one_thread
+    from leakage.estimators.threads import one_thread
 
     wanted = {path: embedding for path, embedding in wanted.items() if not Path(path).is_file()}
     try:
@@ -302,7 +302,7 @@ def _timed(batches: Iterable, seconds: dict) -> Iterator[np.ndarray]:
 
 def _estimate_cell(cell: dict, paths: dict[str, Path], stamp: dict) -> None:
     """Compute one cell and write it."""
-    from leakage.estimators.critics import one_thread
+    from leakage.estimators.threads import one_thread
 
     if _finished(paths["cell"]):  # by a worker that died before it could say so
         return

@@ -77,3 +77,9 @@ def test_the_capital_is_fair():
 def test_confidence_is_checked(confidence):
     with pytest.raises(ValueError, match="between 0 and 1"):
         certified_mi(*channels.gaussian(100)[:2], confidence)
+
+
+def test_an_unknown_method_is_refused():
+    x, y, _ = channels.gaussian(80, dimensions=2)
+    with pytest.raises(ValueError, match="method must be 'auto' or 'canonical', not 'mine'"):
+        certified_mi(x, y, method="mine")

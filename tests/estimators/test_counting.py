@@ -44,9 +44,7 @@ def test_jackknife_is_leave_one_out(rng):
     x, y = rng.integers(0, 4, (2, 40))
     n = len(x)
     whole = plug_in(x, y, correction=None).bits
-    without = [
-        plug_in(np.delete(x, i), np.delete(y, i), correction=None).bits for i in range(n)
-    ]
+    without = [plug_in(np.delete(x, i), np.delete(y, i), correction=None).bits for i in range(n)]
     expected = n * whole - (n - 1) * np.mean(without)
     assert plug_in(x, y, correction="jackknife").bits == pytest.approx(expected)
 

@@ -90,7 +90,7 @@ NATS = 1 / math.log(2)
 )
 def test_portfolio_on_channels(pairs, at_least):
     """Below the exact value but for the interval, and near it; thresholds in nats."""
-    e = estimate_mi(pairs.x, pairs.y, exact=pairs.exact.bits)
+    e = estimate_mi(pairs.x, pairs.y).against(pairs.exact)
     assert not [flag for flag in e.flags if "above" in flag]
     assert at_least < e.bits / NATS < pairs.exact.bits / NATS + 0.25
     assert e.p_value < 1e-4
@@ -143,13 +143,13 @@ def test_extrapolation_and_its_flag():
 
 def test_an_estimate_above_the_exact_value_is_flagged():
     x, y, _ = channels.gaussian(500, dimensions=2, bits=2.0)
-    e = estimate_mi(x, y, "canonical", exact=0.5)
+    e = estimate_mi(x, y, "canonical").against(0.5)
     assert any("above the exact value of 0.500" in flag for flag in e.flags)
 
 
 def test_methods_are_checked_before_any_work():
     x, y, _ = channels.gaussian(100, dimensions=2)
-    with pytest.raises(ValueError, match="method must be one of auto, canonical"):
+    with pytest.raises(ValueError, match="method must be 'auto', 'canonical'"):
         estimate_mi(x, y, "magic")
     with pytest.raises(ValueError, match="independent of each other"):
         estimate_mi(x, y, "ksg", groups=np.arange(100) // 2)
@@ -238,3 +238,21 @@ def test_bad_samples(function, x, y, options, error, says):
         return
     with pytest.raises(error, match=says):
         function(x, y, **options)
+
+
+@pytest.mark.parametrize("method", ["canonical", "mine", "ksg"])
+def test_zero_permutations_mean_no_p_value(method):
+    x, y, _ = channels.gaussian(80, dimensions=2, bits=0)
+    e = estimate_mi(x, y, method, permutations=0)
+    assert e.p_value is None
+    assert e.low < e.bits < e.high
+    with pytest.raises(ValueError, match="permutations must be at least 0"):
+        estimate_mi(x, y, method, permutations=-1)
+
+
+def test_zero_permutations_of_the_relatives():
+    x, y, _ = channels.gaussian(80, dimensions=2, bits=0)
+    assert mine(x, y, permutations=0).p_value is None
+    found = canonical_test(x, y, permutations=0)
+    assert found.p_value is None
+    assert math.isfinite(found.z)

@@ -10,7 +10,7 @@ from skimage.metrics import mean_squared_error, peak_signal_noise_ratio
 
 import leakage
 from leakage import metrics
-from leakage.estimators.critics import one_thread
+from leakage.estimators.threads import one_thread
 
 FULL_REFERENCE = [
     metrics.mse, metrics.psnr, metrics.ssim, metrics.ms_ssim, metrics.vif, metrics.gmsd,

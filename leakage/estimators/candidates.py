@@ -1,0 +1,198 @@
+"""Candidates: critics of every kind, fitted on parts of a training set and scored on the rest."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from leakage.estimators import critics, networks
+from leakage.estimators.critics import Critic, Ranks, whitened
+from leakage.evidence.splits import split_by_group
+
+Method = Literal["auto", "canonical", "cluster", "mine", "nwj", "infonce", "smile", "ksg"]
+#: The objective that a network of each method is trained by.
+_OBJECTIVES: dict[Method, networks.Objective] = {
+    "auto": "mine", "mine": "mine", "nwj": "nwj", "infonce": "infonce", "smile": "smile",
+}  # fmt: skip
+
+#: With fewer source images to train on, networks are regularised harder and averaged over several
+#: validation parts.
+MANY = 100
+REPETITIONS = 4
+#: Of a training part, held back for validation where there are many source images.
+VALIDATION_SHARE = 5
+#: Validation samples behind a temperature: all pairs of them are compared.
+JUDGED_ON = 400
+#: Whitened coordinates are clipped here where a bound is to be evaluated; chosen on the bundled
+#: photographs, where single patches are far from all others.
+BOUND_CLIP = 3.0
+#: Clusters of each side; chosen on `leakage.truth.channels.clusters`, which has ten.
+CLUSTERS = 20
+
+#: Coordinates of x and y, as a training set sees them.
+View = tuple[np.ndarray, np.ndarray]
+
+
+class Samples(NamedTuple):
+    """Paired samples with their groups; `ranks` has each coordinate of x and y sorted."""
+
+    x: np.ndarray
+    y: np.ndarray
+    groups: np.ndarray
+    ranks: tuple[Ranks, Ranks]
+    components: int
+    seed: int
+
+    @classmethod
+    def of(
+        cls, x: np.ndarray, y: np.ndarray, groups: np.ndarray, components: int, seed: int
+    ) -> "Samples":
+        """Samples, each coordinate sorted once for all folds."""
+        return cls(x, y, groups, (Ranks(x), Ranks(y)), components, seed)
+
+    def views(self, rows: np.ndarray) -> dict[str, View]:
+        """Coordinates of all samples, scaled by the training samples `rows`, by name."""
+        wide = self._whitened(self.x, rows), self._whitened(self.y, rows)
+        # a bound pays for every image unlike those it was trained on; a test only gains from them
+        clipped = wide[0].clip(-BOUND_CLIP, BOUND_CLIP), wide[1].clip(-BOUND_CLIP, BOUND_CLIP)
+        views = {"wide": wide, "white": clipped}
+        # a covariance of all coordinates, where there are samples enough
+        dimensions = self.x.shape[1] + self.y.shape[1]
+        if 2 * dimensions < len(rows) * (1 - 1 / VALIDATION_SHARE):
+            views["ranked"] = (
+                self.ranks[0].normal_scores(rows), self.ranks[1].normal_scores(rows)
+            )  # fmt: skip
+        return views
+
+    def _whitened(self, side: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        return whitened(side, rows, self.components, self.seed)
+
+
+class Parts(NamedTuple):
+    """A training set, cut into what fits a candidate and what validates it, once or several times.
+
+    Attributes
+    ----------
+    rows : ndarray of int
+        The whole training set.
+    few : bool
+        Whether it comes from few source images, so that every candidate is fitted several times.
+    fit, validate : list of ndarray of int
+        Of each repetition.
+    judged : list of ndarray of int
+        Of each `validate`, at most `JUDGED_ON` samples.
+    clusters : list of ndarray
+        Groups of the samples in `judged`.
+    """
+
+    rows: np.ndarray
+    few: bool
+    fit: list[np.ndarray]
+    validate: list[np.ndarray]
+    judged: list[np.ndarray]
+    clusters: list[np.ndarray]
+
+    @classmethod
+    def of(cls, rows: np.ndarray, groups: np.ndarray, rng: np.random.Generator) -> "Parts":
+        """Cut by group, so that no source image both fits and validates."""
+        names = len(np.unique(groups[rows]))
+        few = names < MANY
+        count = min(REPETITIONS if few else VALIDATION_SHARE, names)
+        if count < 2:
+            raise ValueError(
+                "each training part needs samples from at least two groups; give more source images"
+            )
+        part = split_by_group(groups[rows], count, rng)
+        repetitions = range(count if few else 1)
+        fit = [rows[part != held] for held in repetitions]
+        validate = [rows[part == held] for held in repetitions]
+        judged = [v[rng.permutation(len(v))[:JUDGED_ON]] for v in validate]
+        return cls(rows, few, fit, validate, judged, [groups[v] for v in judged])
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A critic in the making.
+
+    Attributes
+    ----------
+    name : str
+        Unique among the candidates of a training set.
+    fitted : list of Critic
+        Fitted without each validation part.
+    final : callable
+        The critic to judge other samples with.
+    """
+
+    name: str
+    fitted: list[Critic]
+    final: Callable[[], Critic]
+
+    @classmethod
+    def in_closed_form(
+        cls, name: str, form: Callable[[np.ndarray], Critic], parts: Parts
+    ) -> "Candidate":
+        """A function of the samples to fit on; at the end it is fitted on the whole set."""
+        return cls(name, [form(fit) for fit in parts.fit], lambda: form(parts.rows))
+
+    def scores(self, judged: list[np.ndarray]) -> list[np.ndarray]:
+        """All pairs of each validation part, by the critic that was fitted without it."""
+        return [
+            critic.scores(rows) for critic, rows in zip(self.fitted, judged, strict=True)
+        ]  # fmt: skip
+
+
+def closed_forms(
+    method: Method, views: dict[str, View], parts: Parts, seed: int
+) -> Iterator[Candidate]:
+    """Candidates without a network that a bound can be taken of."""
+    if method in ("auto", "canonical"):
+        for view in ("white", "ranked"):
+            for shrinkage in critics.SHRINKAGES:
+                if view in views:
+                    x, y = views[view]
+                    form = partial(critics.canonical_critic, x, y, shrinkage=shrinkage)
+                    yield Candidate.in_closed_form(
+                        f"canonical, {view}, {shrinkage}", form, parts
+                    )  # fmt: skip
+    clusters = min(CLUSTERS, len(parts.rows) // 20)
+    if method in ("auto", "cluster") and clusters > 1:
+        yield Candidate.in_closed_form(
+            "cluster",
+            lambda fit: critics.cluster_critic(*views["white"], fit, clusters, seed),
+            parts,
+        )
+
+
+def linear(views: dict[str, View], parts: Parts) -> Candidate:
+    """No likelihood ratio, but it detects the weakest leaks."""
+    return Candidate.in_closed_form(
+        "linear", lambda fit: critics.linear_critic(*views["wide"], fit), parts
+    )
+
+
+def trained_networks(
+    method: Method, views: dict[str, View], parts: Parts, base: Candidate | None, seed: int
+) -> list[Candidate]:
+    """A network by itself, and one on top of `base`, trained side by side.
+
+    They were stopped on the validation samples, and are not fitted again on the whole set: the
+    final critic is the mean of the repetitions.
+    """
+    bases: dict[str, list[Critic | None]] = {"network": [None] * len(parts.fit)}
+    if base is not None:
+        bases[f"network on {base.name}"] = list(base.fitted)
+    trained = networks.train_networks(
+        *views["white"], parts.fit * len(bases), parts.validate * len(bases), seed,
+        base=[critic for fitted in bases.values() for critic in fitted], families=len(bases),
+        objective=_OBJECTIVES[method],
+        training=networks.FEW_GROUPS if parts.few else networks.MANY_GROUPS,
+    )  # fmt: skip
+    count = len(parts.fit)
+    families = [trained[i * count : (i + 1) * count] for i in range(len(bases))]
+    return [
+        Candidate(name, fitted, partial(critics.mean_critic, fitted))
+        for name, fitted in zip(bases, families, strict=True)
+    ]
