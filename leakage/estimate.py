@@ -100,24 +100,30 @@ class Estimate:
         """
         return format(self.bits, spec) if spec else str(self)
 
-    def row(self) -> dict[str, object]:
-        """The value as a row of a table: bits, its interval, p for readers, flags in short.
+    def row(self, name: str = "bits") -> dict[str, object]:
+        """The value as a row of a table: bits, its interval, p, flags in short.
+
+        Parameters
+        ----------
+        name : str
+            Of the column of the value.
 
         Returns
         -------
         dict
-            ``bits``, ``low`` and ``high`` as floats, NaN where there is no interval; ``p`` and
-            ``flags`` as text.
+            The value in bits, ``low``, ``high`` and ``p``, NaN where there is none, and ``flag``,
+            which is text. `leakage.notebook.readable` shows a table of such rows.
 
         Examples
         --------
-        >>> Estimate(1.5, 1.0, 2.0, 0.0001, 10, "plug-in", "estimate").row()
-        {'bits': 1.5, 'low': 1.0, 'high': 2.0, 'p': '< 0.001', 'flags': ''}
+        >>> Estimate(1.5, 1.0, 2.0, 0.01, 10, "plug-in", "estimate").row("held out")
+        {'held out': 1.5, 'low': 1.0, 'high': 2.0, 'p': 0.01, 'flag': ''}
         """
-        low, high = (math.nan if end is None else end for end in (self.low, self.high))
-        flags = "; ".join(flag.split(":")[0] for flag in self.flags)
-        return {"bits": self.bits, "low": low, "high": high, "p": p_text(self.p_value),
-                "flags": flags}  # fmt: skip
+        low, high, p = (
+            math.nan if value is None else value for value in (self.low, self.high, self.p_value)
+        )
+        flag = "; ".join(flag.split(":")[0] for flag in self.flags)
+        return {name: self.bits, "low": low, "high": high, "p": p, "flag": flag}
 
     def against(self, exact: float | Estimate) -> Estimate:
         """The same estimate, with a flag where its whole interval is above the exact value.

@@ -21,7 +21,7 @@ def test_text_and_number():
 @pytest.mark.parametrize("p_value", [1e-4, 1e-300, 5e-324])
 def test_no_p_value_is_shown_as_zero(p_value):
     small = Estimate(1.0, None, None, p_value, 10, "plug-in", "estimate")
-    for shown in (str(small), small.row()["p"], small._repr_html_(), p_text(p_value)):
+    for shown in (str(small), small._repr_html_(), p_text(p_value)):
         assert "0.000" not in shown
         assert not re.search(r"\de-\d", shown)
     assert "p < 0.001" in str(small)
@@ -35,9 +35,9 @@ def test_no_p_value_no_text():
 def test_row():
     flagged = Estimate(1.0, None, None, 0.5, 10, "x", "estimate", ("saturated: 99 %", "low"))
     row = flagged.row()
-    assert row["flags"] == "saturated; low"
+    assert row["flag"] == "saturated; low"
     assert math.isnan(row["low"])
-    assert list(FOUND.row()) == ["bits", "low", "high", "p", "flags"]
+    assert list(FOUND.row("held out").values()) == [1.234, 1.1, 1.37, 0.0421, ""]
 
 
 def test_against_the_truth():
