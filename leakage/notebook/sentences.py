@@ -1,7 +1,5 @@
 """How a chapter's cells speak to its prose: numbers for the text, claims that are checked."""
 
-from pathlib import Path
-
 import pandas as pd
 from IPython.display import display
 
@@ -47,33 +45,3 @@ def without_nan(table: pd.DataFrame, digits: int) -> pd.DataFrame:
     """
     rounded = table.round(digits)
     return rounded.where(rounded != 0, 0).astype(object).where(table.notna(), "")
-
-
-def recorded(name: str) -> tuple[pd.DataFrame, str]:
-    """Rows of a recorded run, for instance of ``benchmarks/NAME.py``; its versions, command, date.
-
-    Parameters
-    ----------
-    name : str
-        Of a table of ``leakage/notebook/records/``, for instance ``"estimators"``, ``"ladder"`` or
-        ``"chapters"``.
-
-    Raises
-    ------
-    ValueError
-        No such run.
-
-    Examples
-    --------
-    >>> rows, provenance = recorded("discrete_estimators")
-    >>> list(rows.columns)[:3], provenance[:8]
-    (['estimator', 'pixels', 'planes'], 'leakage ')
-    """
-    folder = Path(__file__).with_name("records")
-    file = folder / f"{name}.csv"
-    if not file.is_file():
-        known = ", ".join(sorted(path.stem for path in folder.glob("*.csv")))
-        raise ValueError(f"no recorded run {name!r}; there are {known}")
-    with file.open(encoding="utf8") as lines:
-        provenance = lines.readline().removeprefix("#").strip()
-        return pd.read_csv(lines), provenance

@@ -11,7 +11,7 @@ import numpy as np
 import psutil
 import pytest
 
-from leakage.notebook.sentences import recorded
+from leakage.notebook import recorded
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))

@@ -22,7 +22,7 @@ PACKAGE = sorted(
 TRY = """
 import leakage
 from importlib.resources import files
-from leakage.notebook.sentences import recorded
+from leakage.notebook import recorded
 from leakage.audits.report import to_html
 root = files("leakage")
 names = [p.name.removesuffix(".csv") for p in root.joinpath("recorded").iterdir()]
