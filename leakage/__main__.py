@@ -1,25 +1,57 @@
-"""The shell's face of the package: ``python -m leakage audit PLAIN CIPHER -o REPORT``.
+"""How much do selectively encrypted images still give away, from the shell.
 
-And ``python -m leakage study GRID.yaml -o RESULTS``.
+    leakage audit PLAIN CIPHER -o REPORT
+    leakage study GRID.yaml -o RESULTS
+
+The same without the program on the PATH:
+
+    python -m leakage audit PLAIN CIPHER -o REPORT
+    python -m leakage study GRID.yaml -o RESULTS
 """
 
 import argparse
-import subprocess
 import sys
-import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+
+from leakage import __version__
 
 CODES = "exit code: 0 no leak detected, 1 leak detected, 2 bad input, 3 undecided"
 STUDY_CODES = "exit code: 0 all cells finished, 2 bad input, 3 some cells failed"
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m leakage")
-    commands = parser.add_subparsers(required=True)
-    audit = commands.add_parser(
-        "audit", help="what do these ciphertexts give away of these images?", epilog=CODES
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except (ValueError, TypeError, ImportError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="leakage", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--version", action="version", version=f"leakage {__version__}")
+    commands = parser.add_subparsers(required=True)
+    _add_audit_options(
+        commands.add_parser(
+            "audit", help="what do these ciphertexts give away of these images?", epilog=CODES
+        )
+    )
+    _add_study_options(
+        commands.add_parser(
+            "study",
+            help="every cell of a grid of settings; goes on where it stopped",
+            epilog=STUDY_CODES,
+        )
+    )
+    return parser
+
+
+def _add_audit_options(audit: argparse.ArgumentParser) -> None:
     audit.add_argument("plain", help="folder of images (PNG, PGM, TIFF, BMP, JPEG)")
     audit.add_argument("cipher", nargs="?", help="folder of their ciphertexts, of the same names")
     audit.add_argument("-o", "--output", required=True, help="folder for the report")
@@ -33,10 +65,9 @@ def main(arguments: list[str] | None = None) -> int:
     audit.add_argument("--profile", choices=("quick", "full"), default="quick")
     audit.add_argument("--seed", type=int, default=0)
     audit.set_defaults(run=_audit)
-    study = commands.add_parser(
-        "study", help="every cell of a grid of settings; goes on where it stopped",
-        epilog=STUDY_CODES,
-    )  # fmt: skip
+
+
+def _add_study_options(study: argparse.ArgumentParser) -> None:
     study.add_argument("grid", help="JSON or YAML file: images, schemes, embeddings, estimators, "
                        "seeds (see leakage.study)")  # fmt: skip
     study.add_argument("-o", "--output", required=True, help="folder for the results")
@@ -44,15 +75,11 @@ def main(arguments: list[str] | None = None) -> int:
     study.add_argument("--scheduler", help="address of a Dask scheduler, or the file that it wrote "
                        "(--scheduler-file): its workers do the work")  # fmt: skip
     study.set_defaults(run=_study)
-    options = parser.parse_args(arguments)
-    try:
-        return options.run(options)
-    except (ValueError, TypeError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
 
 
 def _audit(options: argparse.Namespace) -> int:
+    import tempfile
+
     from leakage.audits.auditing import audit
 
     if (options.cipher is None) == (options.scheme is None):
@@ -101,14 +128,16 @@ def _study(options: argparse.Namespace) -> int:
             table = study(options.grid, **common)
     failed = table.loc[table["error"] != "", "error"]
     print(f"{len(table) - len(failed)} of {len(table)} cells finished")
-    for error, count in failed.value_counts().items():
-        print(f"{count} failed: {error}")
+    for reason, count in failed.value_counts().items():
+        print(f"{count} failed: {reason}")
     print(f"table: {Path(options.output, 'table.parquet')}")
     return 3 if len(failed) else 0
 
 
 def _through_program(program: str, plain: str, folder: str, mode: str) -> tuple[Path, Path]:
     """Folders of the images and of what a program makes of them, one call an image."""
+    import subprocess
+
     from PIL import Image
 
     from leakage.pictures.image_sets import load_images
