@@ -44,6 +44,8 @@ LEVELS: dict[str, tuple[str, str, tuple[float, ...]]] = {
 LAYERS = (HISTOGRAM, PATCH_STATISTICS, "stem", "blocks.0", "blocks.4", "head")
 #: Photographs whose embeddings are measured: patches, and their side in pixels.
 BACKGROUND = (240, 32)
+#: Bits, their interval, bits of shuffled pairs, p-value: a row of `View.leaks`.
+Row = tuple[float, float | None, float | None, float, float]
 #: Puzzles of more blocks take longer than a reader waits.
 MOST_BLOCKS = 64
 
@@ -144,7 +146,7 @@ def _sketch(image: np.ndarray, scheme: JpegScheme, key: bytes) -> np.ndarray:
     return np.kron(shades, np.ones((8, 8), np.uint8))[: image.shape[0], : image.shape[1]]
 
 
-def _thumbnail(cipher: np.ndarray, block: int) -> np.ndarray:
+def _block_means(cipher: np.ndarray, block: int) -> np.ndarray:
     rows, columns = (np.arange(side) // block for side in cipher.shape)
     sums = np.zeros((rows[-1] + 1, columns[-1] + 1))
     np.add.at(sums, (rows[:, None], columns), cipher)
@@ -191,7 +193,7 @@ def attacks_on(
         case PublicKeystream():
             return {"decrypted, any key": scheme.decrypt(one, bytes(16))[0]}
         case TpeShuffle() | TpeSum():
-            return {"thumbnail": _thumbnail(cipher, scheme.block)}
+            return {"thumbnail": _block_means(cipher, scheme.block)}
         case P3():
             return {}
         case JpegScheme():
@@ -209,13 +211,13 @@ def _background() -> ImageSet:
     return load_images(size=size, count=count)
 
 
-def _row(estimate: Estimate, shuffled: float = np.nan) -> tuple:
+def _row(estimate: Estimate, shuffled: float = np.nan) -> Row:
     p = np.nan if estimate.p_value is None else estimate.p_value
     return estimate.bits, estimate.low, estimate.high, shuffled, p
 
 
 @lru_cache(maxsize=256)  # another picture under the same scheme needs no new measurement
-def _embedded(scheme: Scheme, layer: str, key: bytes) -> tuple:
+def _embedded(scheme: Scheme, layer: str, key: bytes) -> Row:
     """Bits an image of the background between a layer's vectors, and those of shuffled pairs."""
     background = _background()
     images, groups = background.images, background.groups
@@ -231,7 +233,7 @@ def _embedded(scheme: Scheme, layer: str, key: bytes) -> tuple:
     return _row(bits(y, 99), bits(y[order], 9).bits)
 
 
-def _sampled(image: np.ndarray, cipher: np.ndarray) -> tuple:
+def _sampled(image: np.ndarray, cipher: np.ndarray) -> Row:
     """Bits a sample between image and ciphertext, and those of shuffled samples."""
     order = np.random.default_rng(0).permutation(image.size)
     shuffled = cipher.ravel()[order].reshape(image.shape)
@@ -255,6 +257,7 @@ def explore(image: np.ndarray, setting: Setting) -> View:
     Returns
     -------
     View
+        Pictures and what leaks.
 
     Raises
     ------

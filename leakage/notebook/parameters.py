@@ -5,8 +5,10 @@ both are errors, short and all at once.
 """
 
 import difflib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+
+#: What a parameter may be: one of these, whatever a function says yes to, or anything.
+Allowed = range | Collection[object] | Callable[..., bool] | None
 
 # names that IPython puts into a notebook's globals
 _SHELL = {"In", "Out", "exit", "quit", "open", "get_ipython"}
@@ -19,13 +21,13 @@ class ParameterError(ValueError):
         return [f"ParameterError: {self}"]
 
 
-def _describe(rule: Any) -> str:
+def _describe(rule: Collection[object]) -> str:
     if isinstance(rule, range):
         return f"{rule.start} to {rule[-1]}"
     return ", ".join(map(repr, rule))
 
 
-def _problem(value: Any, kind: type, rule: Any) -> str | None:
+def _problem(value: object, kind: type, rule: Allowed) -> str | None:
     """What is wrong with one value, None if nothing is."""
     accepted = isinstance(value, kind) or (kind is float and isinstance(value, int))
     if isinstance(value, bool) and kind is not bool:
@@ -36,19 +38,20 @@ def _problem(value: Any, kind: type, rule: Any) -> str | None:
         return None
     if callable(rule):
         return None if rule(value) else f"{value!r} is out of range"
-    if kind is list:
+    if isinstance(value, list):
         if not value:
             return "is an empty list"
         wrong = [v for v in value if isinstance(v, bool) or v not in rule]
         return f"{wrong!r} not among {_describe(rule)}" if wrong else None
     if value in rule:
         return None
-    close = isinstance(value, str) and difflib.get_close_matches(value, rule, n=1)
+    words = [word for word in rule if isinstance(word, str)]
+    close = isinstance(value, str) and difflib.get_close_matches(value, words, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     return f"{value!r} is not one of {_describe(rule)}{hint}"
 
 
-def check_parameters(namespace: Mapping[str, Any], **rules: tuple[type, Any]) -> None:
+def check_parameters(namespace: Mapping[str, object], **rules: tuple[type, Allowed]) -> None:
     """Refuse unknown, missing, mistyped and out-of-range parameters, all in one error.
 
     Parameters

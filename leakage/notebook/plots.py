@@ -7,15 +7,16 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from leakage.style import COLOURS, MARKERS, STYLE
 
 
 @contextmanager
-def _style(**more) -> Iterator[None]:
+def _style(*, grid: bool = True) -> Iterator[None]:
     # The first figure of a notebook switches the interactive mode on; leaving rc_context would
     # switch it off again, and no later figure would be shown.
-    with plt.rc_context(STYLE | more):
+    with plt.rc_context(matplotlib.RcParams({**STYLE, "axes.grid": grid})):
         yield
         interactive = plt.isinteractive()
     matplotlib.interactive(interactive)
@@ -46,9 +47,15 @@ def image_grid(images: Sequence[np.ndarray], titles: Sequence[str], columns: int
     return figure
 
 
+def _bars(values: ArrayLike, interval: Sequence[ArrayLike]) -> np.ndarray:
+    """How far down and up the ends of intervals are from their values, shape (2, N)."""
+    low, high = interval
+    return np.abs([np.subtract(low, values), np.subtract(high, values)])
+
+
 def curves(
     x: Sequence[float],
-    series: Mapping[str, tuple],
+    series: Mapping[str, Sequence[ArrayLike]],
     *,
     xlabel: str,
     ylabel: str,
@@ -80,12 +87,14 @@ def curves(
         if exact is not None:
             axis.plot(x, exact, color="black", lw=1.5, label="exact", zorder=1)
         for i, (label, (values, *interval)) in enumerate(series.items()):
-            style = {"color": COLOURS[i % 6], "marker": MARKERS[i % 6], "ms": 5, "label": label}
+            colour, marker = COLOURS[i % 6], MARKERS[i % 6]
             if interval:
-                low, high = (np.abs(np.subtract(bound, values)) for bound in interval)
-                axis.errorbar(x, values, yerr=[low, high], capsize=3, **style)
+                axis.errorbar(
+                    x, values, yerr=_bars(values, interval), capsize=3, ms=5, label=label,
+                    color=colour, marker=marker,
+                )  # fmt: skip
             else:
-                axis.plot(x, values, **style)
+                axis.plot(x, values, color=colour, marker=marker, ms=5, label=label)
         if logx:
             axis.set_xscale("log")
         axis.set(xlabel=xlabel, ylabel=ylabel)
@@ -104,14 +113,28 @@ def scatter_with_bound(
     xlabel: str,
     ylabel: str,
 ) -> Figure:
-    """Labelled points with vertical intervals, under a curve that bounds them."""
+    """Labelled points with vertical intervals, under a curve that bounds them.
+
+    Parameters
+    ----------
+    x, y : sequence of float
+        Where the points are.
+    interval : (sequence of float, sequence of float)
+        Lower and upper ends around each of `y`.
+    labels : sequence of str
+        Of the points, in the legend.
+    grid, bound : sequence of float
+        The curve.
+    xlabel, ylabel : str
+        Of the axes, with units.
+    """
     with _style():
         figure, axis = plt.subplots(figsize=(6.6, 4.4), layout="constrained")
         axis.plot(grid, bound, color="black", lw=1.5, label="bound")
-        low, high = (np.abs(np.subtract(end, y)) for end in interval)
+        bars = _bars(y, interval)
         for i, label in enumerate(labels):
             axis.errorbar(
-                x[i], y[i], yerr=[[low[i]], [high[i]]], capsize=3, ms=6, label=label,
+                x[i], y[i], yerr=bars[:, [i]], capsize=3, ms=6, label=label,
                 color=COLOURS[i % 6], marker=MARKERS[i % 6], mfc="white" if i >= 6 else None,
                 linestyle="none",
             )  # fmt: skip
@@ -121,11 +144,29 @@ def scatter_with_bound(
 
 
 def heatmap(
-    values: np.ndarray, rows: Sequence[str], columns: Sequence[str], *,
-    xlabel: str, ylabel: str, label: str, limit: float,
+    values: np.ndarray,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    *,
+    xlabel: str,
+    ylabel: str,
+    label: str,
+    limit: float,
 ) -> Figure:
-    """A table of numbers as colours, each number printed in its cell; colours end at `limit`."""
-    with _style(**{"axes.grid": False}):
+    """A table of numbers as colours, each number printed in its cell.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (rows, columns)
+        Above or at 0.
+    rows, columns : sequence of str
+        What stands beside and below the table.
+    xlabel, ylabel, label : str
+        Of the axes and of the scale of colours, with units.
+    limit : float
+        Where the colours end: larger numbers look like this one.
+    """
+    with _style(grid=False):
         figure, axis = plt.subplots(
             figsize=(1.9 + 0.58 * len(columns), 1.2 + 0.36 * len(rows)), layout="constrained"
         )
