@@ -17,7 +17,7 @@ from sklearn.metrics import mutual_info_score
 
 import leakage
 from leakage.estimators.corrections import CORRECTIONS
-from leakage.pictures.image_sets import PHOTOGRAPHS
+from leakage.pictures.photographs import PHOTOGRAPHS
 
 SIZES, SEEDS = (4096, 65_536, 262_144), range(5)
 

@@ -42,7 +42,7 @@ from tqdm import tqdm
 import leakage
 from leakage.estimators.corrections import plug_in_mi
 from leakage.estimators.counting import contingency_table
-from leakage.pictures.image_sets import PHOTOGRAPHS
+from leakage.pictures.photographs import PHOTOGRAPHS
 from leakage.truth.channels import gaussian
 from leakage.vectors.efficientnet_lite import MEAN, STD
 

@@ -31,6 +31,7 @@ from PIL import Image
 from provenance import recorded_rows, stamp
 
 import leakage
+from leakage.pictures.photographs import PHOTOGRAPHS
 from leakage.studies.provenance import memory_mb
 
 SMALL = {"source": "photographs", "size": 32, "count": 40}
@@ -115,7 +116,7 @@ def write_photographs(folder: Path, count: int) -> None:
     rng = np.random.default_rng(0)
     sources = [
         np.asarray(Image.open(p.file()).convert("L"))
-        for p in leakage.pictures.image_sets.PHOTOGRAPHS
+        for p in PHOTOGRAPHS
         if min(Image.open(p.file()).size) >= 512
     ]
     for i in range(count):

@@ -22,9 +22,10 @@ from .estimators.counting import plug_in
 from .estimators.cross_fitting import estimate_mi, mine
 from .estimators.nearest_neighbours import ksg
 from .estimators.pixels import pixel_mi, pixel_mi_in_batches
-from .pictures.batches import encrypt_batches, image_batches
+from .pictures.batches import image_batches
 from .pictures.image_sets import ImageSet, load_images
 from .schemes import decrypt_jpeg, encrypt_jpeg, get_scheme, list_schemes
+from .schemes.batches import encrypt_batches
 from .studies.running import study
 from .truth.closed_forms import capacity, exact_leakage, maximal_leakage
 from .vectors.embeddings import embed, embed_layers, layer_names, representations

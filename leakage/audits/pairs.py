@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from leakage.arguments import check_images
-from leakage.pictures.image_sets import SUFFIXES, read_image
+from leakage.pictures.reading import SUFFIXES, read_image
 
 
 @dataclass(frozen=True)

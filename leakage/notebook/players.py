@@ -6,7 +6,6 @@ strip of all its frames.
 
 import base64
 import html
-import io
 import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +13,8 @@ from dataclasses import dataclass
 from math import prod
 
 import numpy as np
-from PIL import Image
+
+from leakage.pictures.thumbnails import data_address, png
 
 #: Bytes of all frames together, as they are written into the page.
 MOST_BYTES = 2_000_000
@@ -85,30 +85,6 @@ class Frame:
     text: str
 
 
-def png(picture: np.ndarray) -> bytes:
-    """A picture as the content of a PNG file.
-
-    Examples
-    --------
-    >>> png(np.zeros((2, 2), np.uint8))[1:4]
-    b'PNG'
-    """
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "png", optimize=True)
-    return file.getvalue()
-
-
-def data_address(content: bytes) -> str:
-    """A PNG file as an address that holds the file itself.
-
-    Examples
-    --------
-    >>> data_address(b"1")
-    'data:image/png;base64,MQ=='
-    """
-    return "data:image/png;base64," + base64.b64encode(content).decode("ascii")
-
-
 def _control(name: str, values: Sequence, start: int) -> str:
     """Numbers become a slider, words a menu."""
     label, texts = html.escape(name), [html.escape(str(value)) for value in values]
@@ -173,6 +149,7 @@ class Player:
         Returns
         -------
         ndarray of uint8, shape (height, width, 3)
+            The pictures as they are, each with a margin of 2 or more white pixels to the next.
         """
         high = max(frame.picture.shape[0] for frame in self.frames) + 4
         wide = max(frame.picture.shape[1] for frame in self.frames) + 4
@@ -185,7 +162,8 @@ class Player:
             strip[top : top + len(picture), left : left + picture.shape[1]] = picture
         return strip
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
+    # Jupyter may name the forms that it wants; it picks from all of them as well
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         strip = base64.b64encode(png(self.film_strip())).decode("ascii")
         text = "\n".join(frame.text for frame in self.frames)
         return {"text/html": self._repr_html_(), "image/png": strip, "text/plain": text}

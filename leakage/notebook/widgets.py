@@ -3,18 +3,20 @@
 import html
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TypedDict
 
 import ipywidgets as widgets
 import pandas as pd
 
 from leakage.notebook import explorer
 from leakage.notebook.explorer import LAYERS, LEVELS, Setting, View
-from leakage.notebook.players import data_address, png
-from leakage.pictures.image_sets import SUFFIXES, load_images
+from leakage.pictures.image_sets import load_images
+from leakage.pictures.reading import SUFFIXES
+from leakage.pictures.thumbnails import data_address, png
 from leakage.schemes import list_schemes
 
 _WIDE = {"style": {"description_width": "8.5rem"}, "layout": {"width": "27rem", "max_width": "95%"}}
@@ -82,7 +84,8 @@ class Explorer:
     """
 
     def __init__(self, setting: Setting = Setting()) -> None:  # noqa: B008 - it is frozen
-        self.setting, self.view = setting, None
+        self.setting = setting
+        self.view: View | None = None
         self._sources = {setting.source: load_images(setting.source, size=setting.size)}
         self._quiet = False
         self.upload = widgets.FileUpload(
@@ -152,7 +155,7 @@ class Explorer:
             return
         self._attempt(lambda: self._take(*uploaded_file(change["new"])))
 
-    def _attempt(self, act) -> None:
+    def _attempt(self, act: Callable[[], None]) -> None:
         """What a control asks for, or the reason why it cannot be: a reader sees no traceback."""
         try:
             act()
@@ -185,9 +188,9 @@ class Explorer:
         started = time.perf_counter()
         self.setting = setting
         images = self._sources[setting.source].images
-        self.view = explorer.explore(images[setting.picture], setting)
-        self.pictures.value = pictures_html(self.view)
-        table = readable(self.view.leaks).to_html(border=0)
+        self.view = view = explorer.explore(images[setting.picture], setting)
+        self.pictures.value = pictures_html(view)
+        table = readable(view.leaks).to_html(border=0)
         self.leaks.value = f'<div class="leakage-table">{table}</div>'
         self.command.value = f"<code>{html.escape(setting.command())}</code>"
         self._say(f"measured in {time.perf_counter() - started:.1f} s")
@@ -196,7 +199,14 @@ class Explorer:
         self.status.value = f'<p role="status">{html.escape(text)}</p>'
 
 
-def uploaded_file(value: object) -> tuple[str, bytes]:
+class Upload(TypedDict, total=False):
+    """A file as ipywidgets gives it; version 7 has its name elsewhere."""
+
+    name: str
+    content: bytes | memoryview
+
+
+def uploaded_file(value: Mapping[str, Upload] | Sequence[Upload]) -> tuple[str, bytes]:
     """Name and content of the last uploaded file, from ipywidgets 7 (a dict) or 8 (a tuple).
 
     Examples
@@ -206,7 +216,7 @@ def uploaded_file(value: object) -> tuple[str, bytes]:
     >>> uploaded_file({"a.png": {"metadata": {"name": "a.png"}, "content": b"1"}})
     ('a.png', b'1')
     """
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         name, file = list(value.items())[-1]
     else:
         file = value[-1]

@@ -4,103 +4,45 @@ Images are `uint8` arrays of shape ``(N, H, W)`` (gray) or ``(N, H, W, 3)`` (RGB
 resized or rescaled: larger images are cut into non-overlapping patches.
 """
 
-import inspect
-import os
-from collections.abc import Iterator
+import html
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
+from functools import partial
+from math import prod
 from pathlib import Path
-from urllib.error import URLError
+from typing import NamedTuple, TypeVar
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from leakage.arguments import check_one_of
-
-SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff")
+from leakage.pictures.photographs import PHOTOGRAPHS
+from leakage.pictures.reading import SUFFIXES, image_shape, read_image
+from leakage.pictures.thumbnails import data_address, png, thumbnail
+from leakage.pictures.torchvision_sets import torchvision_images
 
 #: No photograph contributes more patches than this, so that none dominates a set.
 PATCHES_PER_IMAGE = 64
 
+#: Thumbnails that stand for a set in a notebook.
+_SHOWN = 12
+#: Their largest sides in pixels; the second where the first would make the page heavy.
+_SIDES = (96, 48)
+#: Characters that all of them may add to a page.
+_MOST_CHARACTERS = 140_000
 
-@dataclass(frozen=True)
-class Photograph:
-    """A photograph that a dependency carries: where it lies, who made it, on what terms."""
-
-    name: str
-    package: str
-    path: str
-    subject: str
-    author: str
-    licence: str
-
-    def file(self) -> Path:
-        """Path of the file inside the installed package."""
-        # find_spec of a top-level name does not import the package
-        root = find_spec(self.package).submodule_search_locations[0]
-        return Path(root, self.path)
+_T = TypeVar("_T")
 
 
-def _skimage(name: str, path: str, subject: str, author: str, licence: str) -> Photograph:
-    return Photograph(name, "skimage", f"data/{path}", subject, author, licence)
-
-
-def _sklearn(name: str, path: str, subject: str, author: str, licence: str) -> Photograph:
-    return Photograph(name, "sklearn", f"datasets/images/{path}", subject, author, licence)
-
-
-_NO_RESTRICTION = "no known copyright restrictions"
-PHOTOGRAPHS = (
-    _skimage("astronaut", "astronaut.png", "Eileen Collins, astronaut", "NASA", "public domain"),
-    _skimage("brick", "brick.png", "brick wall", "CC0Textures", "CC0"),
-    _skimage("camera", "camera.png", "photographer with a camera", "Lav Varshney", "CC0"),
-    _skimage("cat", "chelsea.png", "Chelsea the cat", "Stefan van der Walt", "CC0"),
-    _skimage(
-        "clock", "clock_motion.png", "wall clock, camera moved", "Stefan van der Walt",
-        "public domain",
-    ),
-    _skimage("coffee", "coffee.png", "cup of espresso", "Rachel Michetti", "CC0"),
-    _skimage("coins", "coins.png", "Greek coins from Pompeii", "Brooklyn Museum", _NO_RESTRICTION),
-    _skimage("grass", "grass.png", "lawn", "linolafett", "CC0"),
-    _skimage("gravel", "gravel.png", "gravel", "CC0Textures", "CC0"),
-    _skimage(
-        "hubble", "hubble_deep_field.jpg", "Hubble eXtreme Deep Field", "NASA", "public domain"
-    ),
-    _skimage(
-        "tissue", "ihc.png", "stained colonic tissue under the microscope",
-        "Center for Microscopy and Molecular Imaging", _NO_RESTRICTION,
-    ),
-    _skimage(
-        "moon", "moon.png", "surface of the moon", "not stated by scikit-image",
-        "distributed with scikit-image",
-    ),
-    _skimage(
-        "motorcycle", "motorcycle_left.png", "motorcycle in a workshop, left of a stereo pair",
-        "Nesic, Westling, Wang, Kitajima, Krathwohl, Scharstein (Middlebury 2014)",
-        "distributed with scikit-image",
-    ),
-    _skimage(
-        "page", "page.png", "photographed page of print", "not stated by scikit-image",
-        "distributed with scikit-image",
-    ),
-    _skimage("retina", "retina.jpg", "retina of a left eye", "Mikael Häggström", "CC0"),
-    _skimage("rocket", "rocket.jpg", "launch of a Falcon 9", "SpaceX", "public domain"),
-    _skimage(
-        "text", "text.png", "handwriting on a board", "Wikipedia, File:Corner.png",
-        "public domain",
-    ),
-    _sklearn("china", "china.jpg", "Chinese temple roof", "danielbuechele", "CC BY 2.0"),
-    _sklearn("flower", "flower.jpg", "dahlia", "vultilion", "CC BY 2.0"),
-)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ImageSet:
     """Images, and which source image each of them was cut from.
+
+    A notebook shows a few of them, evenly spread over the set.
 
     Attributes
     ----------
     images : ndarray of uint8, shape (N, H, W) or (N, H, W, 3)
+        Gray or RGB, each sample as the file holds it.
     groups : ndarray of int64, shape (N,)
         ``names[groups[i]]`` is the source of ``images[i]``. Patches of one source resemble each
         other, so estimates must never train on some and be judged on others.
@@ -108,6 +50,11 @@ class ImageSet:
         One name a source image.
     credits : tuple of str
         Author and licence of each source image, empty where unknown.
+
+    Examples
+    --------
+    >>> ImageSet(np.zeros((2, 32, 48), np.uint8), np.array([0, 0]), ("cat",), ("by a friend",))
+    ImageSet of 2 gray images of 48 x 32 from 1 source
     """
 
     images: np.ndarray
@@ -118,52 +65,49 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.images)
 
+    def __repr__(self) -> str:
+        colour = "gray" if self.images.ndim == 3 else "RGB"
+        high, wide = self.images.shape[1:3]
+        sources = len(np.unique(self.groups))
+        return (
+            f"ImageSet of {len(self)} {colour} image{'s' * (len(self) != 1)} of {wide} x {high} "
+            f"from {sources} source{'s' * (sources != 1)}"
+        )
 
-def read_image(path: Path, mode: str) -> np.ndarray:
-    """One file as uint8 (H, W) or (H, W, 3).
+    def _repr_html_(self) -> str:
+        shown = np.linspace(0, len(self) - 1, min(_SHOWN, len(self))).round().astype(int)
+        for side in _SIDES:
+            addresses = [data_address(png(thumbnail(self.images[i], side))) for i in shown]
+            if sum(map(len, addresses)) <= _MOST_CHARACTERS:
+                break
+        pictures = "".join(
+            f'<img src="{address}" style="margin: 2px; image-rendering: pixelated" '
+            f'alt="image {i + 1} of {len(self)}, from {html.escape(self.names[self.groups[i]])}">'
+            for i, address in zip(shown, addresses, strict=True)
+        )
+        some = f"; {len(shown)} of them" if len(shown) < len(self) else ""
+        return f"<figure>{pictures}<figcaption>{self!r}{some}</figcaption></figure>"
 
-    Parameters
-    ----------
-    path : Path
-        One of `SUFFIXES`.
-    mode : {"gray", "rgb"}
-        What it is converted to.
 
-    Raises
-    ------
-    ValueError
-        Gives the reason, not the name: "cannot be read", "has transparent pixels".
+class SourceFile(NamedTuple):
+    """A file of a set, what the set calls it, and its author and licence if they are known."""
 
-    Examples
-    --------
-    >>> read_image(PHOTOGRAPHS[0].file(), "rgb").shape[2]
-    3
-    """
-    try:
-        with Image.open(path) as picture:
-            if getattr(picture, "n_frames", 1) > 1:
-                raise ValueError(f"holds {picture.n_frames} pictures, expected one")
-            if picture.mode not in ("1", "L", "P", "RGB"):
-                raise ValueError(
-                    f"has pixel mode {picture.mode!r}; convert it to 8-bit gray or RGB "
-                    "without an alpha channel"
-                )
-            if picture.mode == "P" and "transparency" in picture.info:
-                raise ValueError("has transparent pixels; flatten it first")
-            return np.asarray(picture.convert("L" if mode == "gray" else "RGB"))
-    except UnidentifiedImageError:
-        raise ValueError("is not an image that can be read") from None
-    except (OSError, SyntaxError) as error:  # Pillow raises SyntaxError for a broken PNG
-        raise ValueError(f"cannot be read ({error})") from None
+    name: str
+    path: Path
+    credit: str
+
+
+def grid_of(shape: tuple[int, ...], size: int) -> tuple[int, int]:
+    """Rows and columns of the patches that an image of (height, width) holds; at least one."""
+    rows, columns = shape[0] // size, shape[1] // size
+    if rows * columns == 0:
+        raise ValueError(f"is {shape[1]}x{shape[0]} pixels, smaller than a patch of size {size}")
+    return rows, columns
 
 
 def patches(image: np.ndarray, size: int) -> np.ndarray:
     """Non-overlapping patches in raster order, at most PATCHES_PER_IMAGE, evenly spread."""
-    rows, columns = image.shape[0] // size, image.shape[1] // size
-    if rows * columns == 0:
-        raise ValueError(
-            f"is {image.shape[1]}x{image.shape[0]} pixels, smaller than a patch of size {size}"
-        )
+    rows, columns = grid_of(image.shape, size)
     cut = image[: rows * size, : columns * size]
     grid = cut.reshape(rows, size, columns, size, *image.shape[2:]).swapaxes(1, 2)
     every = grid.reshape(rows * columns, size, size, *image.shape[2:])
@@ -172,80 +116,81 @@ def patches(image: np.ndarray, size: int) -> np.ndarray:
     return every[np.linspace(0, len(every) - 1, PATCHES_PER_IMAGE).round().astype(int)]
 
 
+def patch_count(shape: tuple[int, ...], size: int | None) -> int:
+    """How many images of a set a file of (height, width) gives."""
+    return 1 if size is None else min(prod(grid_of(shape, size)), PATCHES_PER_IMAGE)
+
+
+def read_pieces(path: Path, size: int | None, mode: str) -> tuple[tuple[int, ...], np.ndarray]:
+    """(Height, width) of a file, and its patches, or all of it where `size` is None."""
+    image = read_image(path, mode)
+    return image.shape[:2], image[None] if size is None else patches(image, size)
+
+
 def _files(source: Path) -> list[Path]:
     if source.is_file():
         return [source]
+    below = ((path, path.relative_to(source).parts) for path in source.rglob("*"))
     found = sorted(
-        p for p in source.rglob("*")
-        if p.is_file() and not any(part.startswith(".") for part in p.relative_to(source).parts)
+        path
+        for path, parts in below
+        if path.is_file() and not any(part.startswith(".") for part in parts)
     )
     if not found:
         raise ValueError(f"no images in {source}; expected files {', '.join(SUFFIXES)}")
     return found
 
 
-def _from_files(
-    files: list[tuple[str, Path, str]], size: int | None, mode: str
-) -> tuple[list[np.ndarray], list[str], list[str]]:
-    """Patches, names and credits of each file; all bad files are named in one error."""
-    pieces, names, credits, problems = [], [], [], []
-    for name, path, credit in files:
+def of_each_file(
+    files: Sequence[SourceFile],
+    size: int | None,
+    read: Callable[[Path], tuple[tuple[int, ...], _T]],
+) -> list[_T]:
+    """What `read` finds in each file; all files that cannot be used are named in one error.
+
+    Parameters
+    ----------
+    files : sequence of SourceFile
+        In the order of the set.
+    size : int or None
+        None demands files of one size.
+    read : callable
+        Path of a file to its (height, width) and what is wanted of it; raises ValueError with the
+        reason why the file cannot be used.
+    """
+    found, shapes, names, problems = [], [], [], []
+    for file in files:
         try:
-            if path.suffix.lower() not in SUFFIXES:
-                raise ValueError(f"is not one of {', '.join(SUFFIXES)}")
-            image = read_image(path, mode)
-            pieces.append(image[None] if size is None else patches(image, size))
+            shape, wanted = read(file.path)
         except ValueError as error:
-            problems.append(f"{name} {error}")
+            problems.append(f"{file.name} {error}")
             continue
-        names.append(name)
-        credits.append(credit)
-    if size is None and pieces:
-        shapes = [piece.shape[1:3] for piece in pieces]
+        found.append(wanted)
+        shapes.append(shape)
+        names.append(file.name)
+    if size is None and shapes:
         common = max(set(shapes), key=shapes.count)
         problems += [
             f"{name} is {shape[1]}x{shape[0]} pixels, the others {common[1]}x{common[0]}: "
             "give size=... to cut patches"
-            for name, shape in zip(names, shapes, strict=True) if shape != common
+            for name, shape in zip(names, shapes, strict=True)
+            if shape != common
         ]
     if problems:
         raise ValueError(
             f"{len(problems)} of {len(files)} files cannot be used; mend or remove them:\n  "
             + "\n  ".join(problems)
         )
-    return pieces, names, credits
-
-
-def _torchvision_images(name: str, limit: int) -> Iterator[Image.Image]:
-    from torchvision import datasets
-
-    kind = getattr(datasets, name, None)
-    if not (inspect.isclass(kind) and issubclass(kind, datasets.VisionDataset)):
-        raise ValueError(f"torchvision has no data set {name!r}; see torchvision.datasets")
-    root = Path(os.environ.get("LEAKAGE_DATA", Path.home() / ".cache" / "leakage" / "data"))
-    accepted = inspect.signature(kind).parameters
-    offered = {"root": root, "download": True}
-    root.mkdir(parents=True, exist_ok=True)
-    try:
-        data = kind(**{k: v for k, v in offered.items() if k in accepted})
-    except (URLError, ConnectionError, TimeoutError, RuntimeError) as error:
-        raise ValueError(
-            f"torchvision could not provide {name} ({error}); check the network connection, or "
-            f"put the data set into {root}, or use source='photographs' or a folder"
-        ) from error
-    for i in range(min(limit, len(data))):
-        picture = data[i][0]
-        if not isinstance(picture, Image.Image):
-            raise ValueError(f"torchvision's {name} does not hold pictures")
-        yield picture
+    return found
 
 
 def _from_torchvision(
     name: str, size: int | None, count: int | None, mode: str
-) -> tuple[list[np.ndarray], list[str], list[str]]:
+) -> tuple[list[np.ndarray], list[str]]:
+    """Patches and a name of each image of a data set."""
     pieces, names = [], []
     # one patch an image at least, so `count` images are enough
-    for i, picture in enumerate(_torchvision_images(name, count or 10**9)):
+    for i, picture in enumerate(torchvision_images(name, count or 10**9)):
         image = np.asarray(picture.convert("L" if mode == "gray" else "RGB"))
         try:
             pieces.append(image[None] if size is None else patches(image, size))
@@ -254,7 +199,7 @@ def _from_torchvision(
         names.append(f"{name}[{i}]")
     if len({piece.shape[1:] for piece in pieces}) > 1:
         raise ValueError(f"the images of {name} differ in size; give size=... to cut patches")
-    return pieces, names, [f"torchvision.datasets.{name}"] * len(names)
+    return pieces, names
 
 
 def check_choice(size: int | None, count: int | None, mode: str) -> None:
@@ -279,13 +224,13 @@ def drawn(total: int, count: int, seed: int, source: str | Path) -> np.ndarray:
     return np.sort(np.random.default_rng(seed).choice(total, count, replace=False))
 
 
-def image_files(source: str | Path, size: int | None) -> list[tuple[str, Path, str]]:
-    """Name, path and credit of every file of a source that is not torchvision's."""
+def image_files(source: str | Path, size: int | None) -> list[SourceFile]:
+    """Every file of a source that is not torchvision's."""
     if str(source) == "photographs":
         if size is None:
             raise ValueError("the photographs differ in size; give size=... to cut patches")
-        files = [(p.name, p.file(), f"{p.author}, {p.licence}") for p in PHOTOGRAPHS]
-        files = [entry for entry in files if _holds_patch(entry[1], size)]
+        files = [SourceFile(p.name, p.file(), f"{p.author}, {p.licence}") for p in PHOTOGRAPHS]
+        files = [file for file in files if min(image_shape(file.path)) >= size]
         if not files:
             raise ValueError(f"no photograph holds a patch of size {size}; give a smaller size")
         return files
@@ -296,7 +241,7 @@ def image_files(source: str | Path, size: int | None) -> list[tuple[str, Path, s
             "'photographs' and 'torchvision:NAME'"
         )
     base = folder if folder.is_dir() else folder.parent
-    return [(p.relative_to(base).as_posix(), p, "") for p in _files(folder)]
+    return [SourceFile(path.relative_to(base).as_posix(), path, "") for path in _files(folder)]
 
 
 def load_images(
@@ -313,9 +258,9 @@ def load_images(
     ----------
     source : str or Path
         ``"photographs"``: the photographs that scikit-image and scikit-learn install
-        (`PHOTOGRAPHS` lists authors and licences). ``"torchvision:NAME"``: a torchvision data set,
-        downloaded as torchvision does. Otherwise a folder (searched recursively) or a file: PGM,
-        PNG, TIFF, BMP, JPEG.
+        (`leakage.pictures.photographs` lists authors and licences). ``"torchvision:NAME"``: a
+        torchvision data set, downloaded as torchvision does. Otherwise a folder (searched
+        recursively) or a file: PGM, PNG, TIFF, BMP, JPEG.
     size : int or None
         Side in pixels of the square, non-overlapping patches that images are cut into, at most
         `PATCHES_PER_IMAGE` from each, evenly spread. None keeps whole images, all of one size.
@@ -329,11 +274,14 @@ def load_images(
     Returns
     -------
     ImageSet
+        The images, in the order of their sources.
 
     Raises
     ------
     ValueError
         Unusable argument, missing folder, or unreadable files, all named in one message.
+    TypeError
+        `size` or `count` that is no whole number.
 
     Examples
     --------
@@ -342,11 +290,15 @@ def load_images(
     ((100, 64, 64), dtype('uint8'))
     """
     check_choice(size, count, mode)
+    pieces: list[np.ndarray]
     if str(source).startswith("torchvision:"):
         dataset = str(source).removeprefix("torchvision:")
-        pieces, names, credits = _from_torchvision(dataset, size, count, mode)
+        pieces, names = _from_torchvision(dataset, size, count, mode)
+        credits = [f"torchvision.datasets.{dataset}"] * len(names)
     else:
-        pieces, names, credits = _from_files(image_files(source, size), size, mode)
+        files = image_files(source, size)
+        pieces = of_each_file(files, size, partial(read_pieces, size=size, mode=mode))
+        names, credits = [file.name for file in files], [file.credit for file in files]
 
     images = np.concatenate(pieces)
     groups = np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces])
@@ -354,8 +306,3 @@ def load_images(
         keep = drawn(len(images), count, seed, source)
         images, groups = images[keep], groups[keep]
     return ImageSet(images, groups, tuple(names), tuple(credits))
-
-
-def _holds_patch(path: Path, size: int) -> bool:
-    with Image.open(path) as picture:
-        return min(picture.size) >= size

@@ -14,13 +14,9 @@ import joblib
 import numpy as np
 from tqdm import tqdm
 
-from leakage.pictures.batches import (
-    ArrayFile,
-    encrypt_batches,
-    image_batches,
-    read_batches,
-    replacing,
-)
+from leakage.pictures.batches import image_batches
+from leakage.schemes.batches import encrypt_batches
+from leakage.studies.array_files import ArrayFile, read_batches, replacing
 from leakage.studies.grid import (
     PIXELS,
     Cell,

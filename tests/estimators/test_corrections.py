@@ -12,7 +12,8 @@ from leakage.estimators.corrections import (
     nsb_entropy,
 )
 from leakage.estimators.counting import contingency_table
-from leakage.pictures.image_sets import PHOTOGRAPHS, load_images
+from leakage.pictures.image_sets import load_images
+from leakage.pictures.photographs import PHOTOGRAPHS
 
 LN2 = np.log(2)
 

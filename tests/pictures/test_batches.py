@@ -7,9 +7,7 @@ import pytest
 from PIL import Image
 
 import leakage
-from leakage.pictures.batches import ArrayFile, read_batches, replacing
-
-REQUIRED = {"bitplane": {"bits": 4}, "nonzero-key": {"bits": 4}}
+from leakage.studies.array_files import ArrayFile, read_batches, replacing
 
 
 @pytest.fixture
@@ -49,13 +47,42 @@ def test_batches_of_a_folder(folder):
 
 def test_bad_files_are_named_before_any_image_is_given(folder):
     (folder / "notes.txt").write_text("no image")
-    with pytest.raises(ValueError, match=r"(?s)notes.txt cannot be read"):
+    with pytest.raises(ValueError, match=r"notes\.txt is not one of \.bmp"):
         next(leakage.image_batches(folder, size=30))
     (folder / "notes.txt").unlink()
     with pytest.raises(ValueError, match=r"(?s)0.png is 74x64 pixels, smaller.*3.png"):
         next(leakage.image_batches(folder, size=80))
-    with pytest.raises(ValueError, match="differ in size"):
+    with pytest.raises(ValueError, match=r"4\.png is 106x96 pixels, the others 74x64: give size"):
         next(leakage.image_batches(folder, size=None))
+
+
+def refusal(read, **options):
+    with pytest.raises(ValueError, match="files cannot be used") as caught:
+        read(**options)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("size", [30, None])
+def test_batches_refuse_what_load_images_refuses(folder, size):
+    """Formats that are not offered, deep samples, transparency, several pictures, no pictures."""
+    noise = np.random.default_rng(1).integers(0, 256, (64, 74, 4), np.uint8)
+    Image.fromarray(noise[..., 0]).save(folder / "modern.webp", lossless=True)
+    Image.fromarray(noise[..., 0]).save(folder / "moving.gif")
+    Image.fromarray(noise).save(folder / "clear.png")
+    Image.fromarray(noise[..., 0].astype(np.uint16) * 9).save(folder / "deep.png")
+    pages = [Image.fromarray(noise[..., i]) for i in range(3)]
+    pages[0].save(folder / "pages.tif", save_all=True, append_images=pages[1:])
+    (folder / "text.png").write_text("no image")
+    small = Image.fromarray(noise[:9, :9, :3])
+    small.save(folder / "small.png")
+    whole = refusal(leakage.load_images, source=folder, size=size)
+    first = refusal(
+        lambda **options: next(leakage.image_batches(**options)), source=folder, size=size
+    )
+    assert first == whole
+    for name in ("modern.webp", "moving.gif", "clear.png", "deep.png", "pages.tif", "text.png"):
+        assert name in first
+    assert "small.png is 9x9 pixels" in first
 
 
 def test_a_file_broken_further_on_is_named(folder):
@@ -63,16 +90,6 @@ def test_a_file_broken_further_on_is_named(folder):
     (folder / "4.png").write_bytes(data[: len(data) // 2])
     with pytest.raises(ValueError, match=r"4\.png cannot be read"):
         list(leakage.image_batches(folder, size=30))
-
-
-@pytest.mark.parametrize("keying", ["fresh", "fixed"])
-@pytest.mark.parametrize("name", leakage.list_schemes().index)
-def test_every_scheme_encrypts_in_batches_as_at_once(name, keying, key):
-    images = leakage.load_images(size=32, count=6).images
-    scheme = leakage.get_scheme(name, **REQUIRED.get(name, {}))
-    parts = leakage.encrypt_batches((images[:4], images[4:]), scheme, key, keying=keying)
-    whole = scheme.encrypt(images, key, keying=keying)
-    assert np.array_equal(np.concatenate(list(parts)), whole)
 
 
 @pytest.mark.parametrize("bits", [0, 4, 8])
@@ -130,19 +147,3 @@ def test_memory_does_not_grow_with_the_number_of_images(tmp_path, key):
         assert found.n == count * 64 * 64
         assert np.array_equal(np.load(file), leakage.load_images(size=64, count=count).images)
     assert peaks[1] < 1.1 * peaks[0]
-
-
-def interrupted(path, rows):
-    """A file of three rows, of which some come."""
-    with replacing(path) as file:
-        array = ArrayFile(file, 3)
-        array.add(np.zeros((rows, 4)))
-        array.close()
-
-
-def test_a_file_is_whole_or_not_there(tmp_path):
-    with pytest.raises(ValueError, match="1 rows are missing"):
-        interrupted(tmp_path / "file", 2)
-    assert not list(tmp_path.iterdir())
-    interrupted(tmp_path / "file", 3)
-    assert np.load(tmp_path / "file").shape == (3, 4)

@@ -1,13 +1,15 @@
-from pathlib import Path
+import base64
+import io
+import re
 from urllib.error import URLError
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from leakage.pictures.image_sets import PATCHES_PER_IMAGE, PHOTOGRAPHS, load_images
-
-ROOT = Path(__file__).resolve().parents[2]
+from leakage.pictures.image_sets import PATCHES_PER_IMAGE, ImageSet, load_images
+from leakage.pictures.photographs import PHOTOGRAPHS
 
 
 def test_photographs(photographs):
@@ -46,12 +48,6 @@ def test_large_patches_leave_small_photographs_out():
     large = load_images(size=500)
     assert "page" not in large.names
     assert np.array_equal(np.unique(large.groups), np.arange(len(large.names)))
-
-
-def test_credits_page_lists_every_photograph():
-    page = (ROOT / "book" / "photographs.md").read_text(encoding="utf8")
-    for p in PHOTOGRAPHS:
-        assert f"| {p.name} | {p.subject} | {p.author} | {p.licence} |" in page
 
 
 @pytest.fixture
@@ -141,3 +137,43 @@ def test_no_network_for_torchvision(tmp_path, monkeypatch):
     monkeypatch.setattr("urllib.request.urlopen", refuse)
     with pytest.raises(ValueError, match="check the network connection"):
         load_images("torchvision:CIFAR10", size=32, count=5)
+
+
+def text_of(page):
+    """Attributes of all pictures of a page, and all its text; a page that is not whole fails."""
+    root = ElementTree.fromstring(re.sub(r"(<img [^>]*)>", r"\1/>", page))
+    return [picture.attrib for picture in root.iter("img")], "".join(root.itertext())
+
+
+def test_a_set_is_described_and_not_printed(photographs):
+    some = load_images(count=200)
+    assert repr(some) == "ImageSet of 200 gray images of 64 x 64 from 19 sources"
+    whole = ImageSet(np.zeros((1, 30, 40, 3), np.uint8), np.array([1]), ("a", "b"), ("", ""))
+    assert repr(whole) == "ImageSet of 1 RGB image of 40 x 30 from 1 source"
+    assert len(repr(photographs)) < 100
+
+
+def test_a_notebook_shows_thumbnails(photographs):
+    pictures, text = text_of(photographs._repr_html_())
+    assert len(pictures) == 12
+    assert text == f"{photographs!r}; 12 of them"
+    assert pictures[0]["alt"] == f"image 1 of {len(photographs)}, from astronaut"
+    assert pictures[-1]["alt"] == f"image {len(photographs)} of {len(photographs)}, from flower"
+    first = base64.b64decode(pictures[0]["src"].removeprefix("data:image/png;base64,"))
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(first))), photographs.images[0])
+
+
+@pytest.mark.parametrize(("side", "shape"), [(32, ()), (500, ()), (500, (3,)), (2000, (3,))])
+@pytest.mark.parametrize("count", [1, 5, 30])
+def test_thumbnails_of_noise_are_few_small_and_light(side, shape, count, rng):
+    noise = rng.integers(0, 256, (2, side, side // 2, *shape), np.uint8)
+    images = np.broadcast_to(noise[:1], (count, *noise.shape[1:]))
+    page = ImageSet(images, np.zeros(count, int), ("<b>&\"'",), ("",))._repr_html_()
+    assert len(page) < 150_000
+    pictures, _ = text_of(page)
+    assert len(pictures) == min(count, 12)
+    for picture in pictures:
+        assert picture["alt"].endswith("from <b>&\"'")
+        content = base64.b64decode(picture["src"].removeprefix("data:image/png;base64,"))
+        assert max(Image.open(io.BytesIO(content)).size) <= 96
+    assert "<b>" not in page

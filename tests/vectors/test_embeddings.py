@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 import leakage
-from leakage.pictures.image_sets import PHOTOGRAPHS
+from leakage.pictures.photographs import PHOTOGRAPHS
 from leakage.vectors import efficientnet_lite
 from leakage.vectors.efficientnet_lite import _stored_weights, efficientnet_lite0
 from leakage.vectors.layers import BATCH_PIXELS
