@@ -14,6 +14,10 @@ import leakage
 from leakage.notebook.explorer import LEVELS, Setting, attacks_on, explore, names_of, scheme_at
 from leakage.notebook.widgets import Explorer, uploaded_file
 from leakage.pictures.image_sets import load_images
+from leakage.pictures.thumbnails import png
+from leakage.schemes import decrypt_jpeg, encrypt_jpeg
+from leakage.schemes.jpeg import JpegScheme
+from leakage.schemes.jpeg_coding import compressed
 
 ROOT = Path(__file__).resolve().parents[2]
 SIDE = 64
@@ -26,10 +30,8 @@ def picture():
     return load_images(size=SIDE).images[3]
 
 
-def png(picture):
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "png")
-    return file.getvalue()
+def raster_of(file):
+    return np.asarray(Image.open(io.BytesIO(file)))
 
 
 def test_levels_are_of_known_schemes_and_parameters():
@@ -45,6 +47,15 @@ def test_every_scheme_is_attacked_and_decrypts(name, picture, key):
     for attacked in attacks_on(scheme, picture, cipher, key).values():
         assert attacked.dtype == np.uint8
         assert attacked.shape == picture.shape
+    if isinstance(scheme, JpegScheme):
+        file = compressed(picture, scheme.quality)
+        again = decrypt_jpeg(encrypt_jpeg(file, key, scheme), key, scheme)
+        assert np.array_equal(raster_of(again), raster_of(file))
+    elif scheme.lossless:
+        assert np.array_equal(scheme.decrypt(cipher[None], key)[0], picture)
+    else:
+        with pytest.raises(ValueError, match="cannot be undone"):
+            scheme.decrypt(cipher[None], key)
 
 
 @pytest.mark.parametrize(
