@@ -8,6 +8,7 @@ of the image.
 """
 
 import math
+from functools import singledispatch
 
 import numpy as np
 from scipy.special import gammaln, logsumexp
@@ -36,14 +37,21 @@ from leakage.schemes.thumbnails import TpeShuffle, TpeSum
 
 _BYTES = np.arange(256)
 _XOR = _BYTES[:, None] ^ _BYTES
+_OfBlocks = BlockShuffle | Etc | Le | Ele | TpeShuffle
 
 
 def keystream_law(scheme: Scheme) -> np.ndarray:
     """Law of the symbol that one sample is XORed with, as far as the reader does not know it.
 
+    Parameters
+    ----------
+    scheme : Scheme
+        One that XORs, or changes nothing.
+
     Returns
     -------
-    ndarray of float, shape (256,)
+    ndarray of float64, shape (256,)
+        Probability of each symbol 0 to 255.
 
     Raises
     ------
@@ -152,8 +160,9 @@ def _sample_leakage(scheme: Scheme, samples: np.ndarray) -> float:
 def _block_sums(images: np.ndarray, block: int) -> np.ndarray:
     """Rows (block height, block width, sum), one for each block and channel of every image."""
     found = []
+    height, width = images.shape[1:3]
     deep = images.reshape(*images.shape[:3], -1)
-    for rows, columns, high, wide in parts(*images.shape[1:3], block):
+    for rows, columns, high, wide in parts(height, width, block):
         for image in deep:
             sums = to_blocks(image[rows, columns], high, wide).sum((1, 2), dtype=np.int64).ravel()
             found.append(np.stack([np.full_like(sums, high), np.full_like(sums, wide), sums], 1))
@@ -170,6 +179,20 @@ def capacity(scheme: Scheme) -> Estimate:
     ----------
     scheme : Scheme
         One that `keystream_law` knows.
+
+    Returns
+    -------
+    Estimate
+        ``kind="exact"``, in bits a sample, 0 to 8; `n` is 0, as no image is looked at.
+
+    Raises
+    ------
+    ValueError
+        The law of the keystream is not known.
+
+    References
+    ----------
+    Cover & Thomas (2006), theorem 7.2.1, of symmetric channels.
 
     Examples
     --------
@@ -191,7 +214,18 @@ def maximal_leakage(scheme: Scheme) -> Estimate:
     Parameters
     ----------
     scheme : Scheme
-        One that `keystream_law` knows, or ``tpe-sum``: then in bits a block.
+        One that `keystream_law` knows, or ``tpe-sum``.
+
+    Returns
+    -------
+    Estimate
+        ``kind="exact"``, in bits a sample, of ``tpe-sum`` a block of one channel; `n` is 0, as no
+        image is looked at.
+
+    Raises
+    ------
+    ValueError
+        Neither ``tpe-sum`` nor a known law of the keystream.
 
     Examples
     --------
@@ -238,72 +272,74 @@ def hidden_bits(scheme: Scheme, image: np.ndarray) -> float:
     594
     """
     check_images(image[None])
+    return min(8.0 * image.size, _key_bits(scheme, image))
+
+
+@singledispatch
+def _key_bits(scheme: Scheme, image: np.ndarray) -> float:
+    """log2 of the number of keys, or of ciphertexts that they tell apart: one case a scheme."""
+    return image.size * entropy(keystream_law(scheme))
+
+
+@_key_bits.register
+def _(scheme: Region, image: np.ndarray) -> float:
+    inside = scheme.inside(*image.shape[:2])
+    return float(inside.sum() * _channels(image) * scheme.bits)
+
+
+@_key_bits.register
+def _(scheme: PixelShuffle, image: np.ndarray) -> float:
+    pixels = image.reshape(-1, _channels(image))
+    _, counts = np.unique(pixels, axis=0, return_counts=True)
+    return _log2_factorial(len(pixels)) - _log2_factorial(counts)
+
+
+@_key_bits.register
+def _(scheme: CatMap, image: np.ndarray) -> float:
+    return 2 * math.log2(len(image)) if scheme.keyed else 0.0
+
+
+@_key_bits.register
+def _(scheme: _OfBlocks, image: np.ndarray) -> float:
     height, width = image.shape[:2]
-    channels = image.size // (height * width)
+    total = 0.0
+    for rows, columns, high, wide in parts(height, width, scheme.block):
+        n = (rows.stop - rows.start) // high * ((columns.stop - columns.start) // wide)
+        total += _key_bits_of_blocks(scheme, n, high, wide, _channels(image))
+    return total
 
-    return min(8.0 * image.size, _key_bits(scheme, image, height, width, channels))
 
-
-def _key_bits(scheme: Scheme, image: np.ndarray, height: int, width: int, channels: int) -> float:
-    """log2 of the number of keys, or of ciphertexts that they tell apart."""
-
-    def over_blocks(bits) -> float:
-        """Sum over parts; `bits` gets the number of blocks, the height and the width of a block."""
-        shapes = [(r.stop - r.start, c.stop - c.start, h, w)
-                  for r, c, h, w in parts(height, width, scheme.block)]  # fmt: skip
-        return sum(bits(high // h * (wide // w), h, w) for high, wide, h, w in shapes)
-
-    def half_bytes(h: int, w: int) -> float:
-        return _log2_factorial(2 * h * w * channels) + 2 * h * w * channels
-
+def _key_bits_of_blocks(scheme: _OfBlocks, n: int, high: int, wide: int, channels: int) -> float:
+    """Of n blocks of one shape."""
+    halves = 2 * high * wide * channels
+    of_halves = _log2_factorial(halves) + halves  # their order, and whether each is inverted
     match scheme:
-        case Region():
-            return float(scheme.inside(height, width).sum() * channels * scheme.bits)
-        case PixelShuffle():
-            _, counts = np.unique(image.reshape(-1, channels), axis=0, return_counts=True)
-            return _log2_factorial(height * width) - float(_log2_factorial(counts).sum())
-        case CatMap():
-            return 2 * math.log2(height) if scheme.keyed else 0.0
         case BlockShuffle():
-            return over_blocks(lambda n, h, w: _log2_factorial(n))
+            return _log2_factorial(n)
         case Etc():
-            grey = scheme.mode == "grey" or channels == 1
-            planes = channels if scheme.mode == "grey" else 1
-            colours = 0.0 if grey else math.log2(6)
-            return over_blocks(
-                lambda n, h, w: (
-                    _log2_factorial(planes * n) + planes * n * (1 + (3 if h == w else 2) + colours)
-                )
-            )
+            grey = scheme.mode == "grey"
+            moved = n * channels if grey else n
+            orders = 1 if grey or channels == 1 else 6  # of colours
+            symmetries = 8 if high == wide else 4
+            of_block = 1 + math.log2(symmetries) + math.log2(orders)  # 1 for its inversion
+            return _log2_factorial(moved) + moved * of_block
         case Le():
-            return over_blocks(lambda n, h, w: half_bytes(h, w))
+            return of_halves
         case Ele():
-            return over_blocks(lambda n, h, w: _log2_factorial(n) + n * half_bytes(h, w))
-        case Skk(colour_shuffle=True) if channels == 3:
-            return image.size + height * width * math.log2(6)
-        case Skk():
-            return float(image.size)
+            return _log2_factorial(n) + n * of_halves
         case TpeShuffle():
-            return over_blocks(lambda n, h, w: n * channels * _log2_factorial(h * w))
-        case JpegScheme():
-            return hidden_bits_of_jpeg(compressed(image, scheme.quality), scheme)
-        case LogisticXor():
-            return 52.0 * height  # the mantissa of every row's start
-        case PermuteDiffuse():
-            return 52.0 * (height + 2)
-        case TpeSum():
-            return _arrangements(_block_sums(image[None], scheme.block))
-        case AesEcb():  # a random injection of the blocks that occur
-            return 128.0 * _distinct_blocks(scheme, image)
-        case ReusedKeystream():
-            return 8.0 * image.size
-        case Blur():
-            return 0.0
-        case _:
-            return image.size * entropy(keystream_law(scheme))
+            return n * channels * _log2_factorial(high * wide)
 
 
-def _arrangements(blocks: np.ndarray) -> float:
+@_key_bits.register
+def _(scheme: Skk, image: np.ndarray) -> float:
+    if scheme.colour_shuffle and _channels(image) == 3:
+        return image.size + image.size // 3 * math.log2(6)
+    return float(image.size)
+
+
+@_key_bits.register
+def _(scheme: TpeSum, image: np.ndarray) -> float:
     """Upper bound of log2 of how many images have these block sums (Chernoff, 1952).
 
     Of n bytes with the sum s there are at most Z(t)**n exp(-t s) for every t, with Z(t) the sum of
@@ -311,21 +347,52 @@ def _arrangements(blocks: np.ndarray) -> float:
     """
     t = np.concatenate([-np.geomspace(8, 1e-5, 400), [0], np.geomspace(1e-5, 8, 400)])
     log_z = logsumexp(t[:, None] * _BYTES, axis=1)
-    shapes, counts = np.unique(blocks, axis=0, return_counts=True)
+    shapes, counts = np.unique(_block_sums(image[None], scheme.block), axis=0, return_counts=True)
     high, wide, sums = shapes.T
     bound = ((high * wide)[:, None] * log_z - t * sums[:, None]).min(1)
     return float(counts @ bound / math.log(2))
 
 
-def _distinct_blocks(scheme: AesEcb, image: np.ndarray) -> int:
-    """Blocks of 16 bytes that occur, an incomplete one at the end counted too."""
+@_key_bits.register
+def _(scheme: JpegScheme, image: np.ndarray) -> float:
+    return hidden_bits_of_jpeg(compressed(image, scheme.quality), scheme)
+
+
+@_key_bits.register
+def _(scheme: LogisticXor, image: np.ndarray) -> float:
+    return 52.0 * len(image)  # the mantissa of every row's start
+
+
+@_key_bits.register
+def _(scheme: PermuteDiffuse, image: np.ndarray) -> float:
+    return 52.0 * (len(image) + 2)
+
+
+@_key_bits.register
+def _(scheme: AesEcb, image: np.ndarray) -> float:
+    """A random injection of the blocks of 16 bytes that occur, an incomplete last one too."""
     if scheme.unit == "pixels":
         streams = [image.ravel()]
     else:
         streams = [np.packbits(image.ravel() >> plane & 1) for plane in range(8 - scheme.bits, 8)]
     padded = [np.pad(s, (0, -s.size % 16)).reshape(-1, 16) for s in streams]
-    return len(np.unique(np.concatenate(padded), axis=0)) if padded else 0
+    return 128.0 * len(np.unique(np.concatenate(padded), axis=0)) if padded else 0.0
 
 
-def _log2_factorial(n):
-    return gammaln(np.add(n, 1)) / math.log(2)
+@_key_bits.register
+def _(scheme: ReusedKeystream, image: np.ndarray) -> float:
+    return 8.0 * image.size
+
+
+@_key_bits.register
+def _(scheme: Blur, image: np.ndarray) -> float:
+    return 0.0
+
+
+def _channels(image: np.ndarray) -> int:
+    return image.size // (image.shape[0] * image.shape[1])
+
+
+def _log2_factorial(n: int | np.ndarray) -> float:
+    """log2 of n!, or of the product of the factorials of several n."""
+    return float(np.sum(gammaln(np.add(n, 1)) / math.log(2)))

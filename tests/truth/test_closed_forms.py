@@ -5,7 +5,8 @@ import pytest
 from scipy.stats import chisquare
 
 import leakage
-from leakage.estimate import entropy, hidden_bits, keystream_law
+from leakage.estimate import entropy
+from leakage.truth.closed_forms import hidden_bits, keystream_law
 
 
 def scheme(name, **parameters):
