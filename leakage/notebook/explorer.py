@@ -21,8 +21,9 @@ from leakage.pictures.image_sets import ImageSet, load_images
 from leakage.schemes import Scheme, encrypt_jpeg, get_scheme
 from leakage.schemes.bit_planes import BitPlane, NonzeroKey
 from leakage.schemes.controls import PublicKeystream
-from leakage.schemes.jpeg import P3, JpegScheme
+from leakage.schemes.jpeg import JpegScheme
 from leakage.schemes.jpeg_coding import compressed
+from leakage.schemes.jpeg_schemes import P3
 from leakage.schemes.learnable import Skk
 from leakage.schemes.permutations import BlockShuffle
 from leakage.schemes.thumbnails import TpeShuffle, TpeSum

@@ -2,11 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
-from leakage.arguments import check_images
+from leakage.arguments import check_images, check_one_of
 from leakage.schemes.keyed_randomness import check_key
 
 Keying = Literal["fresh", "fixed"]
@@ -72,8 +72,7 @@ class Scheme(ABC):
     @staticmethod
     def _indices(images: np.ndarray, first_index: int, keying: Keying) -> list[int]:
         check_images(images)
-        if keying not in ("fresh", "fixed"):
-            raise ValueError(f"keying must be 'fresh' or 'fixed', not {keying!r}")
+        check_one_of("keying", keying, get_args(Keying))
         return [first_index + (i if keying == "fresh" else 0) for i in range(len(images))]
 
     @abstractmethod

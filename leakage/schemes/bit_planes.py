@@ -5,15 +5,16 @@ Podesser, Schmidt and Uhl (2002) proposed it; Messadi, Cervia and Itier (2025) m
 
 import operator
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, SupportsIndex
 
 import numpy as np
 
+from leakage.arguments import check_one_of
 from leakage.schemes.base import Scheme
 from leakage.schemes.keyed_randomness import TOGETHER, fair_bits, keystreams, nonzero_symbols
 
 
-def check_bits(bits: int) -> int:
+def check_bits(bits: SupportsIndex) -> int:
     """Refuse numbers of planes that are not an integer from 0 to 8.
 
     Examples
@@ -80,28 +81,27 @@ class BitPlane(Scheme):
     planes: tuple[int, ...] | None = None
     packed: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if (self.bits is None) == (self.planes is None):
             raise TypeError(
                 "bitplane needs bits=0..8, the number of encrypted bit planes, or planes=(7, ...), "
                 "which ones, and not both"
             )
-        if self.order not in ("msb", "lsb"):
-            raise ValueError(f"order must be 'msb' or 'lsb', not {self.order!r}")
-        if self.planes is None:
+        check_one_of("order", self.order, ("msb", "lsb"))
+        if self.bits is not None:
             object.__setattr__(self, "bits", check_bits(self.bits))
-        else:
+        if self.planes is not None:
             object.__setattr__(self, "planes", _check_planes(self.planes))
 
     @property
     def mask(self) -> int:
         """The encrypted planes as a byte."""
-        if self.planes is not None:
-            return sum(1 << plane for plane in self.planes)
+        if self.bits is None:
+            return sum(1 << plane for plane in self.planes or ())
         full = (1 << self.bits) - 1
         return full << (8 - self.bits) if self.order == "msb" else full
 
-    def _encrypt_all(self, images, key, indices):
+    def _encrypt_all(self, images: np.ndarray, key: bytes, indices: list[int]) -> np.ndarray:
         if self.packed:
             return super()._encrypt_all(images, key, indices)
         flat = images.reshape(len(images), -1)
@@ -116,7 +116,7 @@ class BitPlane(Scheme):
 
     _decrypt_all = _encrypt_all
 
-    def _encrypt(self, image, key, index):
+    def _encrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray:
         if not self.packed:
             return self._encrypt_all(image[None], key, [index])[0]
         positions = [plane for plane in range(7, -1, -1) if self.mask >> plane & 1]
@@ -156,10 +156,10 @@ class NonzeroKey(Scheme):
     clear: ClassVar[str] = "the other planes, and one value that each symbol is not"
     bits: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "bits", check_bits(self.bits))
 
-    def _encrypt(self, image, key, index):
+    def _encrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray:
         if self.bits == 0:
             return image.copy()
         symbols = nonzero_symbols(key, self.name, index, image.size, self.bits)

@@ -1,11 +1,13 @@
 """AES in electronic codebook mode on pixels: equal blocks stay equal."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
 from Crypto.Cipher import AES
 
+from leakage.arguments import check_one_of
 from leakage.schemes.base import Scheme
 from leakage.schemes.bit_planes import check_bits
 from leakage.schemes.keyed_randomness import keystream
@@ -38,17 +40,16 @@ class AesEcb(Scheme):
     unit: Literal["pixels", "planes"] = "pixels"
     bits: int = 8
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_bits(self.bits)
-        if self.unit not in ("pixels", "planes"):
-            raise ValueError(f"unit must be 'pixels' or 'planes', not {self.unit!r}")
+        check_one_of("unit", self.unit, ("pixels", "planes"))
         if self.unit == "pixels" and self.bits != 8:
             raise ValueError("bits is for unit='planes'; whole pixels have all 8")
 
-    def _encrypt(self, image, key, index):
+    def _encrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray:
         return self._apply(image, key, index, "encrypt")
 
-    def _decrypt(self, image, key, index):
+    def _decrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray:
         return self._apply(image, key, index, "decrypt")
 
     def _apply(self, image: np.ndarray, key: bytes, index: int, direction: str) -> np.ndarray:
@@ -68,7 +69,9 @@ class AesEcb(Scheme):
         return out
 
 
-def _codebook(samples: np.ndarray, function, tail: np.ndarray) -> np.ndarray:
+def _codebook(
+    samples: np.ndarray, function: Callable[[bytes], bytes], tail: np.ndarray
+) -> np.ndarray:
     whole = samples.size - samples.size % _BLOCK
     blocks = np.frombuffer(function(samples[:whole].tobytes()), np.uint8)
     return np.concatenate([blocks, samples[whole:] ^ tail[: samples.size - whole]])

@@ -1,13 +1,13 @@
 """Encryption then compression: whole blocks are moved, turned, inverted and recoloured."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
 
+from leakage.arguments import check_one_of
 from leakage.schemes.base import Scheme
-from leakage.schemes.blocks import check_block, map_blocks
+from leakage.schemes.blocks import Change, check_block, map_blocks
 from leakage.schemes.keyed_randomness import fair_bits, integers, permutations
 
 #: The orders of three channels; entry i undoes entry UNDO_CHANNEL_ORDERS[i].
@@ -46,12 +46,11 @@ class Etc(Scheme):
     block: int = 16
     mode: Literal["colour", "grey"] = "colour"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_block(self.block)
-        if self.mode not in ("colour", "grey"):
-            raise ValueError(f"mode must be 'colour' or 'grey', not {self.mode!r}")
+        check_one_of("mode", self.mode, ("colour", "grey"))
 
-    def _encrypt(self, image, key, index):
+    def _encrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray:
         def change(blocks: np.ndarray, part: int) -> np.ndarray:
             steps = _Steps(key, f"{self.name}/{part}", index, blocks)
             blocks = _oriented(blocks[steps.order], steps.orientations)
@@ -60,7 +59,7 @@ class Etc(Scheme):
 
         return self._map(image, change)
 
-    def _decrypt(self, image, key, index):
+    def _decrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray:
         def change(blocks: np.ndarray, part: int) -> np.ndarray:
             steps = _Steps(key, f"{self.name}/{part}", index, blocks)
             blocks = _recoloured(blocks, CHANNEL_ORDERS[UNDO_CHANNEL_ORDERS[steps.colours]])
@@ -71,7 +70,7 @@ class Etc(Scheme):
 
         return self._map(image, change)
 
-    def _map(self, image: np.ndarray, change: Callable) -> np.ndarray:
+    def _map(self, image: np.ndarray, change: Change) -> np.ndarray:
         if self.mode == "colour" or image.ndim == 2:
             return map_blocks(image, self.block, change)
 

@@ -4,6 +4,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+#: Gets the blocks of a part, and the part's number; returns blocks of the same shape.
+Change = Callable[[np.ndarray, int], np.ndarray]
+
 
 def check_block(block: int) -> None:
     """Refuse block sizes that are not a positive integer.
@@ -42,9 +45,7 @@ def _runs(length: int, block: int) -> list[tuple[slice, int]]:
     return [(where, size) for where, size in runs if where.start < where.stop]
 
 
-def map_blocks(
-    image: np.ndarray, block: int, change: Callable[[np.ndarray, int], np.ndarray]
-) -> np.ndarray:
+def map_blocks(image: np.ndarray, block: int, change: Change) -> np.ndarray:
     """The image after `change` of its blocks.
 
     Parameters
@@ -62,9 +63,10 @@ def map_blocks(
     >>> map_blocks(np.eye(3, dtype=np.uint8), 2, lambda blocks, part: blocks[::-1]).tolist()
     [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
     """
-    deep = image.reshape(*image.shape[:2], -1)
+    height, width = image.shape[:2]
+    deep = image.reshape(height, width, -1)
     out = np.empty_like(deep)
-    for part, (rows, columns, high, wide) in enumerate(parts(*image.shape[:2], block)):
+    for part, (rows, columns, high, wide) in enumerate(parts(height, width, block)):
         out[rows, columns] = from_blocks(
             change(to_blocks(deep[rows, columns], high, wide), part), out[rows, columns].shape
         )

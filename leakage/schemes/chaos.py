@@ -80,10 +80,10 @@ class LogisticXor(Scheme):
     clear: ClassVar[str] = "what a non-uniform keystream lets through"
     r: float = 4.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_r(self.r)
 
-    def _encrypt(self, image, key, index):
+    def _encrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray:
         rows = image.reshape(len(image), -1)
         starts = _starts(key, self.name, index, len(rows))
         orbits = logistic_orbits(starts, rows.shape[1], self.r)
@@ -108,15 +108,15 @@ class PermuteDiffuse(Scheme):
     )
     r: float = 4.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_r(self.r)
 
-    def _encrypt(self, image, key, index):
+    def _encrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray:
         rows, columns, stream = self._keys(image, key, index)
         permuted = image[rows][:, columns].ravel()
         return np.bitwise_xor.accumulate(stream ^ (permuted + stream)).reshape(image.shape)
 
-    def _decrypt(self, image, key, index):
+    def _decrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray:
         rows, columns, stream = self._keys(image, key, index)
         cipher = image.ravel()
         previous = np.concatenate([[np.uint8(0)], cipher[:-1]])

@@ -27,7 +27,7 @@ class Identity(Scheme):
     reference: ClassVar[str] = "ours"
     clear: ClassVar[str] = "everything"
 
-    def _encrypt(self, image, key, index):
+    def _encrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray:
         return image.copy()
 
     _decrypt = _encrypt
@@ -50,7 +50,7 @@ class PublicKeystream(Scheme):
     reference: ClassVar[str] = "after Preishuber, Huetter, Katzenbeisser and Uhl, 2018"
     clear: ClassVar[str] = "everything"
 
-    def _encrypt(self, image, key, index):
+    def _encrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray:
         return image ^ keystream(_PUBLIC_KEY, self.name, index, image.size).reshape(image.shape)
 
     _decrypt = _encrypt
@@ -65,7 +65,7 @@ class ReusedKeystream(Scheme):
     reference: ClassVar[str] = "ours"
     clear: ClassVar[str] = "the XOR of any two images"
 
-    def _encrypt(self, image, key, index):
+    def _encrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray:
         return image ^ keystream(key, self.name, 0, image.size).reshape(image.shape)
 
     _decrypt = _encrypt
@@ -87,12 +87,12 @@ class BiasedKeystream(Scheme):
     clear: ClassVar[str] = "what a biased keystream lets through"
     bias: float = 0.6
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 <= self.bias <= 1:
             raise ValueError(f"bias must be a probability, from 0 to 1, not {self.bias}")
         object.__setattr__(self, "bias", round(self.bias * 65536) / 65536)
 
-    def _encrypt(self, image, key, index):
+    def _encrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray:
         drawn = keystream(key, self.name, index, 16 * image.size).view("<u2")
         ones = drawn < round(self.bias * 65536)
         return image ^ np.packbits(ones).reshape(image.shape)
@@ -117,13 +117,13 @@ class Blur(Scheme):
     lossless: ClassVar[bool] = False
     sigma: float = 4.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.sigma > 0:
             raise ValueError(f"sigma must be positive, in pixels, not {self.sigma}")
 
-    def _encrypt(self, image, key, index):
+    def _encrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray:
         sigma = (self.sigma, self.sigma, 0)[: image.ndim]
         return np.rint(gaussian_filter(image.astype(np.float32), sigma)).astype(np.uint8)
 
-    def _decrypt(self, image, key, index):
+    def _decrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray:
         raise ValueError("a blur cannot be undone; keep the plain images")

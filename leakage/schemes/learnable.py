@@ -30,10 +30,10 @@ class Le(Scheme):
     clear: ClassVar[str] = "all blocks up to one permutation and one mask for the whole image"
     block: int = 4
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_block(self.block)
 
-    def _encrypt(self, image, key, index):
+    def _encrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray:
         return map_blocks(
             image,
             self.block,
@@ -42,7 +42,7 @@ class Le(Scheme):
             ),
         )
 
-    def _decrypt(self, image, key, index):
+    def _decrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray:
         return map_blocks(
             image,
             self.block,
@@ -68,10 +68,10 @@ class Ele(Scheme):
     clear: ClassVar[str] = "each block up to a permutation and a mask of its half bytes"
     block: int = 4
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_block(self.block)
 
-    def _encrypt(self, image, key, index):
+    def _encrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray:
         def change(blocks: np.ndarray, part: int) -> np.ndarray:
             order = permutations(key, f"{self.name}/place/{part}", index, 1, len(blocks))[0]
             keys = _half_byte_keys(self, key, index, part, blocks, len(blocks))
@@ -79,7 +79,7 @@ class Ele(Scheme):
 
         return map_blocks(image, self.block, change)
 
-    def _decrypt(self, image, key, index):
+    def _decrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray:
         def change(blocks: np.ndarray, part: int) -> np.ndarray:
             order = permutations(key, f"{self.name}/place/{part}", index, 1, len(blocks))[0]
             keys = _half_byte_keys(self, key, index, part, blocks, len(blocks))
@@ -143,10 +143,10 @@ class Skk(Scheme):
     clear: ClassVar[str] = "min(p, 255 - p) of every sample"
     colour_shuffle: bool = False
 
-    def _encrypt(self, image, key, index):
+    def _encrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray:
         return self._shuffled(self._inverted(image, key, index), key, index, CHANNEL_ORDERS)
 
-    def _decrypt(self, image, key, index):
+    def _decrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray:
         plain = self._shuffled(image, key, index, CHANNEL_ORDERS[UNDO_CHANNEL_ORDERS])
         return self._inverted(plain, key, index)
 

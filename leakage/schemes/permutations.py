@@ -13,6 +13,8 @@ from leakage.schemes.base import Scheme
 from leakage.schemes.blocks import check_block, map_blocks
 from leakage.schemes.keyed_randomness import integers, permutations
 
+Matrix = tuple[tuple[int, ...], ...]
+
 
 @dataclass(frozen=True)
 class PixelShuffle(Scheme):
@@ -30,12 +32,12 @@ class PixelShuffle(Scheme):
     reference: ClassVar[str] = "Li and Lo, 2011"
     clear: ClassVar[str] = "the histogram"
 
-    def _encrypt(self, image, key, index):
+    def _encrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray:
         height, width = image.shape[:2]
         order = permutations(key, self.name, index, 1, height * width)[0]
         return image.reshape(height * width, -1)[order].reshape(image.shape)
 
-    def _decrypt(self, image, key, index):
+    def _decrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray:
         height, width = image.shape[:2]
         order = permutations(key, self.name, index, 1, height * width)[0]
         plain = np.empty((height * width, image.size // (height * width)), np.uint8)
@@ -59,13 +61,13 @@ class BlockShuffle(Scheme):
     clear: ClassVar[str] = "all blocks, without their places"
     block: int = 8
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_block(self.block)
 
-    def _encrypt(self, image, key, index):
+    def _encrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray:
         return map_blocks(image, self.block, lambda b, part: b[self._order(key, index, part, b)])
 
-    def _decrypt(self, image, key, index):
+    def _decrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray:
         return map_blocks(
             image, self.block, lambda b, part: b[np.argsort(self._order(key, index, part, b))]
         )
@@ -95,16 +97,16 @@ class CatMap(Scheme):
     iterations: int = 10
     keyed: bool = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_iterations(self.iterations)
 
-    def _encrypt(self, image, key, index):
+    def _encrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray:
         y, x = self._places(image, key, index)
         cipher = np.empty_like(image)
         cipher[y, x] = image
         return cipher
 
-    def _decrypt(self, image, key, index):
+    def _decrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray:
         return image[self._places(image, key, index)]
 
     def _places(self, image: np.ndarray, key: bytes, index: int) -> tuple[np.ndarray, np.ndarray]:
@@ -133,8 +135,8 @@ def check_iterations(iterations: int) -> None:
         raise ValueError(f"it takes a positive int of iterations or rounds, not {iterations!r}")
 
 
-def _power(matrix: tuple, exponent: int, modulus: int) -> tuple:
-    result = ((1, 0), (0, 1))
+def _power(matrix: Matrix, exponent: int, modulus: int) -> Matrix:
+    result: Matrix = ((1, 0), (0, 1))
     while exponent:
         if exponent & 1:
             result = _product(result, matrix, modulus)
@@ -143,7 +145,7 @@ def _power(matrix: tuple, exponent: int, modulus: int) -> tuple:
     return result
 
 
-def _product(m: tuple, n: tuple, modulus: int) -> tuple:
+def _product(m: Matrix, n: Matrix, modulus: int) -> Matrix:
     columns = list(zip(*n, strict=True))
     return tuple(
         tuple(sum(u * v for u, v in zip(row, column, strict=True)) % modulus for column in columns)

@@ -41,7 +41,7 @@ class Region(Scheme):
     mask: np.ndarray | None = None
     bits: int = 8
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_bits(self.bits)
         if self.boxes is not None and self.mask is not None:
             raise TypeError("give boxes or a mask, not both")
@@ -81,7 +81,7 @@ class Region(Scheme):
             chosen[top : top + high, left : left + wide] = True
         return chosen
 
-    def _encrypt(self, image, key, index):
+    def _encrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray:
         inside = self.inside(*image.shape[:2])
         mask = np.uint8(0xFF << (8 - self.bits) & 0xFF)
         stream = keystream(key, self.name, index, image.size).reshape(image.shape) & mask

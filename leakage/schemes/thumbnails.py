@@ -27,17 +27,17 @@ class TpeShuffle(Scheme):
     clear: ClassVar[str] = "the histogram of every block and channel"
     block: int = 16
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_block(self.block)
 
-    def _encrypt(self, image, key, index):
+    def _encrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray:
         def change(blocks: np.ndarray, part: int) -> np.ndarray:
             rows, shape = _rows(blocks)
             return _blocks(np.take_along_axis(rows, self._order(key, index, part, rows), 1), shape)
 
         return map_blocks(image, self.block, change)
 
-    def _decrypt(self, image, key, index):
+    def _decrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray:
         def change(blocks: np.ndarray, part: int) -> np.ndarray:
             rows, shape = _rows(blocks)
             plain = np.empty_like(rows)
@@ -75,11 +75,11 @@ class TpeSum(Scheme):
     block: int = 16
     rounds: int = 32
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_block(self.block)
         check_iterations(self.rounds)
 
-    def _encrypt(self, image, key, index):
+    def _encrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray:
         def change(blocks: np.ndarray, part: int) -> np.ndarray:
             rows, shape = _rows(blocks)
             for turn in range(self.rounds):
@@ -89,7 +89,7 @@ class TpeSum(Scheme):
 
         return map_blocks(image, self.block, change)
 
-    def _decrypt(self, image, key, index):
+    def _decrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray:
         def change(blocks: np.ndarray, part: int) -> np.ndarray:
             rows, shape = _rows(blocks)
             for turn in reversed(range(self.rounds)):
