@@ -14,7 +14,7 @@ from . import (
     vectors,
 )
 from .audits.auditing import audit
-from .audits.findings import Audit
+from .audits.report import Audit
 from .estimate import Estimate
 from .estimators.canonical import canonical_test, spiked_cca
 from .estimators.certified import certified_mi

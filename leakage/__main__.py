@@ -86,7 +86,7 @@ def _audit(options: argparse.Namespace) -> int:
         raise ValueError("give a folder of ciphertexts, or --scheme, and not both")
     if Path(options.output).is_file():
         raise ValueError(f"{options.output} is a file; name a folder for the report")
-    common = {"key_regime": options.keying, "profile": options.profile, "seed": options.seed,
+    common = {"keying": options.keying, "profile": options.profile, "seed": options.seed,
               "mode": options.mode}  # fmt: skip
     if options.cipher is not None:
         found = audit(options.plain, options.cipher, **common)

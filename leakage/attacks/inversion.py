@@ -117,9 +117,11 @@ def inverted(
         network.eval()
         cipher = encrypt(judged, rng.bytes(16))
         with torch.inference_mode():
-            pictures = torch.cat([
-                network(_planes(cipher[start : start + BATCH]))
-                for start in range(0, len(cipher), BATCH)
-            ])
+            pictures = torch.cat(
+                [
+                    network(_planes(cipher[start : start + BATCH]))
+                    for start in range(0, len(cipher), BATCH)
+                ]
+            )
     rounded = (255 * pictures).round().clamp(0, 255).to(torch.uint8)
     return rounded.permute(0, 2, 3, 1).numpy().reshape(judged.shape)

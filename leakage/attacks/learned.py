@@ -141,7 +141,7 @@ def infer_attribute(
         with one_thread():
             vectors = whitened(y, fit, components, seed)
             classifier = LogisticRegression(max_iter=1000).fit(vectors[fit], numbers[fit])
-            hits += np.count_nonzero(classifier.predict(vectors[rows]) == numbers[rows])
+            hits += int(np.count_nonzero(classifier.predict(vectors[rows]) == numbers[rows]))
     success = f"the right one of {len(names)} labels"
     return counted("infer-attribute", hits, len(y), counts.max() / len(y), success)
 

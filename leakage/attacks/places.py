@@ -194,7 +194,8 @@ def _assembled(compatibility: np.ndarray, rows: int, columns: int) -> np.ndarray
             values = np.where(free, support[p], -np.inf)
             chosen[p] = float(values.max()), int(values.argmax())
         inside = (
-            p for p in chosen
+            p
+            for p in chosen
             if max(bottom, p[0]) - min(top, p[0]) < rows
             and max(right, p[1]) - min(left, p[1]) < columns
         )
@@ -203,9 +204,7 @@ def _assembled(compatibility: np.ndarray, rows: int, columns: int) -> np.ndarray
     return np.array([placed[place] for place in sorted(placed)])
 
 
-def placement(
-    pictures: np.ndarray, plain: np.ndarray, block: int
-) -> tuple[np.ndarray, np.ndarray]:
+def placement(pictures: np.ndarray, plain: np.ndarray, block: int) -> tuple[np.ndarray, np.ndarray]:
     """How well blocks were put together (Gallagher, 2012). Equal blocks replace each other.
 
     Parameters

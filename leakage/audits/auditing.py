@@ -1,23 +1,45 @@
 """Audit: from pairs of images and ciphertexts to an answer that one can defend."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
+import pandas as pd
+from tqdm import tqdm
 
-from leakage.audits.findings import Audit, Finding
+from leakage import __version__, metrics
+from leakage.arguments import check_one_of
+from leakage.audits.findings import Finding
+from leakage.audits.pairs import Pairs, from_arrays, from_folders
+from leakage.audits.pictures import attacked
+from leakage.audits.report import Audit
+from leakage.audits.schemes import (
+    Encrypts,
+    closed_form,
+    encrypted,
+    scheme_findings,
+    scheme_from,
+    scheme_key,
+    scheme_text,
+)
+from leakage.audits.structure import Structure
+from leakage.audits.verdicts import ALPHA, LEVELS, corrected, leaks, ranked, verdict
+from leakage.estimate import Estimate
+from leakage.schemes import Scheme
+from leakage.schemes.base import Keying
+
+if TYPE_CHECKING:  # at run time it is imported where it is needed, for it loads torch
+    from leakage.audits.levels import Sample
 
 __all__ = ["Audit", "Finding", "audit"]
 
-#: Family-wise level of all tests of an audit together.
-ALPHA = 0.01
-#: Fewer pairs than this cannot clear a scheme of a leak in whole images.
-ENOUGH_PAIRS = 50
 SMALLEST = 32
-LEVELS = ("structure", "pixel", "identification", "patch", "embedding")
 
+_SHOWN = 6  # pairs that become pictures and go into the classical metrics
 _PROFILES = {
     "quick": {"blocks": 4096, "permutations": 999},
     "full": {"blocks": 16384, "permutations": 1999},
@@ -31,7 +53,7 @@ def audit(
     scheme: object = None,
     images: np.ndarray | None = None,
     groups: np.ndarray | None = None,
-    key_regime: Literal["fresh", "fixed"] = "fresh",
+    keying: Keying = "fresh",
     seed: int = 0,
     profile: Literal["quick", "full"] = "quick",
     mode: Literal["gray", "rgb"] = "gray",
@@ -62,7 +84,7 @@ def audit(
     groups : ndarray, shape (N,), optional
         Source of each image: patches of one photograph share theirs. Without it all images count
         as independent of each other.
-    key_regime : {"fresh", "fixed"}
+    keying : {"fresh", "fixed"}
         How nonces were used. Under ``"fixed"`` a deterministic scheme is one map for all images.
     seed : int
         Of everything random; with `scheme`, of the keys too, which are not reported.
@@ -76,11 +98,12 @@ def audit(
     Returns
     -------
     Audit
+        Verdict, findings, and the bits an image that are certified or would have been detected.
 
     Raises
     ------
     ValueError, TypeError
-        Images that are no pairs, too few or too small; unknown profile or regime.
+        Images that are no pairs or too small; no such scheme; unknown profile, keying or mode.
 
     References
     ----------
@@ -94,27 +117,16 @@ def audit(
     >>> found.leaks, found.findings[0].level
     (True, 'structure')
     """
-    from leakage.audits.pairs import from_arrays, from_folders
-    from leakage.audits.schemes import encrypted, scheme_findings, scheme_from, scheme_key
-
-    if profile not in _PROFILES:
-        raise ValueError(f"profile must be 'quick' or 'full', not {profile!r}")
-    if key_regime not in ("fresh", "fixed"):
-        raise ValueError(f"key_regime must be 'fresh' or 'fixed', not {key_regime!r}")
-    pair = plain is not None and cipher is not None
-    if (scheme is None) != pair or (scheme is None) != (images is None):
+    check_one_of("profile", profile, _PROFILES)
+    check_one_of("keying", keying, ("fresh", "fixed"))
+    check_one_of("mode", mode, ("gray", "rgb"))
+    known = None
+    if scheme is not None and images is not None and plain is None and cipher is None:
+        known = _asked(scheme_from(scheme), images, scheme_key(seed), keying)
+        plain, cipher = images, known.cipher
+    elif plain is None or cipher is None or scheme is not None or images is not None:
         raise TypeError("give plain and cipher, or scheme=... and images=..., and not both")
-    known, exact, key = None, None, None
-    extra: list[Finding] = []
-    if scheme is not None:
-        known, key = scheme_from(scheme), scheme_key(seed)
-        cipher = encrypted(known, images, key, key_regime)
-        plain = images
-        extra, exact = scheme_findings(known, images, key, key_regime)
-    if isinstance(plain, str | Path) and isinstance(cipher, str | Path):
-        pairs = from_folders(plain, cipher, mode)
-    else:
-        pairs = from_arrays(plain, cipher)
+    pairs = _pairs(plain, cipher, mode)
     groups = np.arange(len(pairs)) if groups is None else np.asarray(groups)
     if groups.shape != (len(pairs),):
         raise ValueError(f"groups has shape {groups.shape}, there are {len(pairs)} pairs")
@@ -123,149 +135,147 @@ def audit(
         raise ValueError(
             f"an image is {smallest} pixels high or wide; an audit needs at least {SMALLEST}"
         )
-    return _audit(pairs, groups, extra, exact, known, key, key_regime, seed, profile, progress)
+    return _audit(_Question(pairs, groups, known, keying, profile, seed, progress))
 
 
-def _audit(pairs, groups, extra, exact, scheme, key, key_regime, seed, profile, progress) -> Audit:
-    from tqdm import tqdm
+@dataclass(frozen=True)
+class _Known:
+    """What a scheme shows that pairs do not."""
 
-    from leakage import __version__
-    from leakage.audits.auditing import levels
-    from leakage.audits.pictures import attacked
-    from leakage.audits.structure import Structure
+    scheme: Encrypts
+    key: bytes
+    cipher: np.ndarray
+    findings: list[Finding]
+    exact: Estimate | None
 
-    options = _PROFILES[profile]
+
+def _asked(scheme: Encrypts, images: np.ndarray, key: bytes, keying: Keying) -> _Known:
+    cipher = encrypted(scheme, images, key, keying)
+    findings = scheme_findings(scheme, images, key, keying)
+    return _Known(scheme, key, cipher, findings, closed_form(scheme, images))
+
+
+def _pairs(plain: np.ndarray | str | Path, cipher: np.ndarray | str | Path, mode: str) -> Pairs:
+    if isinstance(plain, str | Path) and isinstance(cipher, str | Path):
+        return from_folders(plain, cipher, mode)
+    return from_arrays(cast(np.ndarray, plain), cast(np.ndarray, cipher))  # it checks both
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What `audit` was asked, checked."""
+
+    pairs: Pairs
+    groups: np.ndarray
+    known: _Known | None
+    keying: Keying
+    profile: str
+    seed: int
+    progress: bool
+
+
+@dataclass(frozen=True)
+class _Gathered:
+    """What one look at every pair left."""
+
+    structure: Structure
+    sample: Sample
+    plain: np.ndarray  # the first few pairs of one shape
+    cipher: np.ndarray
+
+
+def _audit(question: _Question) -> Audit:
+    from leakage.audits import levels
+
+    pairs, known, seed = question.pairs, question.known, question.seed
+    gathered = _gathered(question)
+    findings, certified, table = _answers(question, gathered)
+    found = leaks(findings, len(np.unique(question.groups)))
+    detectable = None
+    if not found:  # what is not there: how large could it be?
+        level = ALPHA / len(LEVELS) / len(gathered.sample.plain)
+        detectable = levels.detectable_bits(gathered.sample, level, seed)
+    names = {finding.name for finding in findings if finding.leaks and finding.level == "structure"}
+    plain, cipher = gathered.plain, gathered.cipher
+    return Audit(
+        leaks=found,
+        verdict=verdict(found, findings, certified, detectable, len(pairs)),
+        findings=tuple(findings),
+        certified_bits=certified,
+        detectable_bits=detectable,
+        exact=known.exact if known else None,
+        metrics=table,
+        settings=_settings(question),
+        pictures={
+            "plain": plain,
+            "cipher": cipher,
+            **attacked(cipher, gathered.structure.clear_planes, names),
+        },
+    )
+
+
+def _gathered(question: _Question) -> _Gathered:
+    from leakage.audits import levels
+
+    pairs, blocks = question.pairs, _PROFILES[question.profile]["blocks"]
     structure = Structure()
-    collector = levels.Collector(len(pairs), options["blocks"], groups, seed)
-    first = []
-    for plain, cipher in tqdm(pairs, "pairs", len(pairs), disable=not progress):
+    collector = levels.Collector(len(pairs), blocks, question.groups, question.seed)
+    first: list[tuple[np.ndarray, np.ndarray]] = []
+    for plain, cipher in tqdm(pairs, "pairs", len(pairs), disable=not question.progress):
         structure.add(plain, cipher)
         collector.add(plain, cipher)
-        if len(first) < 6 and (not first or first[0][0].shape == plain.shape):
+        if len(first) < _SHOWN and (not first or first[0][0].shape == plain.shape):
             first.append((plain, cipher))
-    sample = collector.sample()
+    shown = (np.stack(side) for side in zip(*first, strict=True))
+    return _Gathered(structure, collector.sample(), *shown)
 
-    steps: dict[str, Callable[[], object]] = {
-        "pixels": lambda: levels.pixel_findings(sample, options["permutations"], seed),
-        "patches": lambda: levels.patch_findings(sample, options["permutations"], seed),
-        "embeddings": lambda: _whole_images(levels.embedding_findings, sample, seed),
-        "identification": lambda: levels.identification_findings(sample, seed),
-        "certified": lambda: _enough(sample, levels.certified_bits, sample, seed) or 0.0,
-        "metrics": lambda: _metrics(first, scheme, key, seed),
+
+def _answers(question: _Question, gathered: _Gathered) -> tuple[list[Finding], float, pd.DataFrame]:
+    """All findings, corrected and ranked; the certified bits; the classical metrics."""
+    from leakage.audits import levels
+
+    sample, seed = gathered.sample, question.seed
+    permutations = _PROFILES[question.profile]["permutations"]
+    views: list[Callable[[], list[Finding]]] = [
+        lambda: levels.pixel_findings(sample, permutations, seed),
+        lambda: levels.patch_findings(sample, permutations, seed),
+        lambda: levels.embedding_findings(sample, seed),
+        lambda: levels.identification_findings(sample, seed),
+    ]
+    findings = gathered.structure.findings()
+    findings += question.known.findings if question.known else []
+    with tqdm(total=len(views) + 2, desc="questions", disable=not question.progress) as bar:
+        for view in views:
+            findings += view()
+            bar.update()
+        certified = levels.certified_bits(sample, seed)
+        bar.update()
+        table = _metrics(gathered, question.known, seed)
+        bar.update()
+    return ranked(corrected(findings)), certified, table
+
+
+def _metrics(gathered: _Gathered, known: _Known | None, seed: int) -> pd.DataFrame:
+    plain, cipher = gathered.plain, gathered.cipher
+    if known and isinstance(known.scheme, Scheme):  # differences of ciphertexts need one of ours
+        return metrics.table(plain, cipher, scheme=known.scheme, key=known.key, seed=seed)
+    return metrics.table(plain, cipher, seed=seed)
+
+
+def _settings(question: _Question) -> dict[str, object]:
+    shapes = question.pairs.shapes
+    sizes = [f"{width}x{height}" for height, width, *_ in (min(shapes), max(shapes))]
+    return {
+        "pairs": len(shapes),
+        "independent images": len(np.unique(question.groups)),
+        "size": " to ".join(dict.fromkeys(sizes)),
+        "channels": 3 if len(shapes[0]) == 3 else 1,
+        "keying": question.keying,
+        "profile": question.profile,
+        "seed": question.seed,
+        "scheme": scheme_text(question.known.scheme if question.known else None),
+        "family-wise level": ALPHA,
+        "network": "EfficientNet-Lite0, ImageNet",
+        "leakage": __version__,
+        "numpy": np.__version__,
     }
-    results = {
-        name: step() for name, step in tqdm(steps.items(), "questions", disable=not progress)
-    }
-    findings = [*structure.findings(), *extra]
-    for name in ("pixels", "patches", "embeddings", "identification"):
-        findings += results[name]
-    findings = _ranked(_corrected(findings))
-    leaks = _leaks(findings, len(np.unique(groups)))
-    detectable = None
-    if not leaks:  # what is not there: how large could it be?
-        level = ALPHA / len(LEVELS) / len(sample.plain)
-        detectable = _enough(sample, levels.detectable_bits, sample, level, seed)
-    plain, cipher = (np.stack(side) for side in zip(*first, strict=True))
-    names = {finding.name for finding in findings if finding.leaks and finding.level == "structure"}
-    pictures = {
-        "plain": plain, "cipher": cipher, **attacked(cipher, structure.clear_planes, names),
-    }  # fmt: skip
-    settings = {
-        "pairs": len(pairs), "independent images": len(np.unique(groups)),
-        "size": " to ".join(dict.fromkeys(
-            f"{s[1]}x{s[0]}" for s in (min(pairs.shapes), max(pairs.shapes)))),
-        "channels": 3 if len(pairs.shapes[0]) == 3 else 1,
-        "keying": key_regime, "profile": profile, "seed": seed, "scheme": _named(scheme),
-        "family-wise level": ALPHA, "network": "EfficientNet-Lite0, ImageNet",
-        "leakage": __version__, "numpy": np.__version__,
-    }  # fmt: skip
-    return Audit(
-        leaks, _verdict(leaks, findings, results["certified"], detectable, len(pairs)),
-        tuple(findings), results["certified"], detectable, exact, results["metrics"],
-        settings, pictures,
-    )
-
-
-def _named(scheme: object) -> str:
-    """One of ours with its parameters, another by its class: its repr might hold a key."""
-    from leakage.schemes import Scheme
-
-    if scheme is None:
-        return ""
-    return repr(scheme) if isinstance(scheme, Scheme) else type(scheme).__qualname__
-
-
-def _whole_images(function: Callable, sample, seed: int) -> list[Finding]:
-    found = _enough(sample, function, sample, seed)
-    if found is None:
-        return [Finding("embedding", "whole images", None, "Fewer than 20 independent images.",
-                        "Give more pairs.")]  # fmt: skip
-    return found
-
-
-def _enough(sample, function: Callable, *arguments):
-    """What `function` says, None where there are too few independent images to ask."""
-    return function(*arguments) if len(np.unique(sample.groups)) >= 20 else None
-
-
-def _metrics(first, scheme, key, seed):
-    from leakage import metrics
-    from leakage.schemes import Scheme
-
-    plain, cipher = (np.stack(side) for side in zip(*first, strict=True))
-    if not isinstance(scheme, Scheme):  # differences of ciphertexts need one of ours
-        scheme = key = None
-    return metrics.table(plain, cipher, scheme=scheme, key=key, seed=seed)
-
-
-def _corrected(findings: list[Finding]) -> list[Finding]:
-    """p-values after Bonferroni over the levels and Holm within each, and what follows."""
-    out = list(findings)
-    for level in LEVELS:
-        tests = sorted(
-            (f.p_value, i) for i, f in enumerate(findings)
-            if f.level == level and f.p_value is not None
-        )  # fmt: skip
-        largest = 0.0
-        for rank, (p, i) in enumerate(tests):
-            largest = max(largest, min(1.0, len(LEVELS) * (len(tests) - rank) * p))
-            out[i] = replace(out[i], p_value=largest, leaks=largest <= ALPHA)
-    return out
-
-
-def _ranked(findings: list[Finding]) -> list[Finding]:
-    """Leaks first, exact ones before estimates, then open questions, then what was not found."""
-
-    def place(finding: Finding) -> tuple:
-        order = {True: 0, None: 1, False: 2}[finding.leaks]
-        p = finding.p_value if finding.p_value is not None else -1.0  # no chance is involved
-        return order, LEVELS.index(finding.level), p
-
-    return sorted(findings, key=place)
-
-
-def _leaks(findings: list[Finding], independent: int) -> bool | None:
-    if any(finding.leaks for finding in findings):
-        return True
-    return False if independent >= ENOUGH_PAIRS else None
-
-
-def _verdict(leaks, findings, certified, detectable, pairs) -> str:
-    if leaks:
-        worst = findings[0]
-        bound = (
-            f"at least {certified:.2f} bits an image are given away (certified at 95 %)"
-            if certified > 0 else "no bound in bits an image can be certified from these pairs"
-        )
-        return f"Leak detected ({worst.name}). {worst.meaning} {bound[0].upper()}{bound[1:]}."
-    if leaks is None:
-        return (
-            f"Undecided: {pairs} pairs found no leak, and are too few to say that there is none "
-            "of any size worth knowing."
-        )
-    would = (
-        f"this audit would have detected {detectable:.2g} bits an image or more in what it "
-        "looked at" if detectable is not None
-        else "the smallest leak that it would have detected is not known"
-    )
-    return f"No leak detected: {would}."

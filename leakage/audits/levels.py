@@ -19,6 +19,7 @@ from leakage.evidence.samples import check_samples
 from leakage.evidence.splits import split_by_group
 from leakage.vectors.embeddings import embed_layers, patch_statistics
 
+FEWEST = 20  # independent images, of which whole images are asked
 BLOCK = 16  # side of the patches of the pixel and patch views
 CROP = 224  # side of what the network sees of an image, at most
 NETWORK = ("stem", "blocks.0", "blocks.4", "head")
@@ -138,8 +139,7 @@ class Collector:
                 "patch statistics": np.stack([d[1] for d in direct]),
             }
             found |= {
-                layer: np.concatenate([part[i] for part in deep])
-                for i, layer in enumerate(NETWORK)
+                layer: np.concatenate([part[i] for part in deep]) for i, layer in enumerate(NETWORK)
             }
             vectors.append(found)
         blocks = [np.stack(side) if side else np.empty((0, BLOCK, BLOCK), np.uint8)
@@ -149,7 +149,16 @@ class Collector:
         alone = self._source[owners] < 0
         source = np.where(alone, np.where(coupled >= 0, coupled, owners), self._source[owners])
         sources = np.unique(np.stack([alone, source]), axis=1, return_inverse=True)[1].ravel()
-        return Sample(*blocks, sources, coupled, partners, *vectors, self._groups)
+        return Sample(
+            plain_blocks=blocks[0],
+            cipher_blocks=blocks[1],
+            block_groups=sources,
+            couples=coupled,
+            partners=partners,
+            plain=vectors[0],
+            cipher=vectors[1],
+            groups=self._groups,
+        )
 
 
 def pixel_findings(sample: Sample, permutations: int, seed: int) -> list[Finding]:
@@ -202,7 +211,15 @@ def _coupled_blocks(sample: Sample, seed: int, most: int = 2000) -> np.ndarray:
     return np.sort(np.concatenate([first, sample.partners[first]]))
 
 
-def _swap_p_value(x, y, groups, couples, partners, permutations: int, seed: int) -> float:
+def _swap_p_value(
+    x: np.ndarray,
+    y: np.ndarray,
+    groups: np.ndarray,
+    couples: np.ndarray,
+    partners: np.ndarray,
+    permutations: int,
+    seed: int,
+) -> float:
     """Do blocks fit their own ciphertexts better than those at the same place of another image?
 
     The critics are those of `leakage.estimate_mi`, each judged on folds after those that trained
@@ -226,6 +243,9 @@ def _swap_p_value(x, y, groups, couples, partners, permutations: int, seed: int)
 
 def embedding_findings(sample: Sample, seed: int) -> list[Finding]:
     """Information between representations of whole images and of their ciphertexts."""
+    if not _enough(sample):
+        few = f"Fewer than {FEWEST} independent images."
+        return [Finding("embedding", "whole images", None, few, "Give more pairs.")]
     found = []
     for rung, x in sample.plain.items():
         y = sample.cipher[rung]
@@ -234,10 +254,11 @@ def embedding_findings(sample: Sample, seed: int) -> list[Finding]:
         e = estimate_mi(
             x, y, method="canonical", groups=sample.groups, seed=seed, components=COMPONENTS
         )
+        told = e.p_value is not None and e.p_value < 0.01
         found.append(Finding(
             "embedding", rung, None,
             f"The {rung} of a ciphertext tells something of the {rung} of its image."
-            if e.p_value < 0.01 else f"The {rung} of a ciphertext tells nothing we can see.",
+            if told else f"The {rung} of a ciphertext tells nothing we can see.",
             "Find the directions in which both vary together, on other images.",
             e.p_value, e, "image",
         ))  # fmt: skip
@@ -246,6 +267,8 @@ def embedding_findings(sample: Sample, seed: int) -> list[Finding]:
 
 def certified_bits(sample: Sample, seed: int) -> float:
     """Largest certified lower bound in bits an image; 95 % for all views together."""
+    if not _enough(sample):
+        return 0.0
     views = [(x, sample.cipher[rung]) for rung, x in sample.plain.items()]
     views = [(x, y) for x, y in views if not _constant(x) and not _constant(y)]
     confidence = 1 - 0.05 / max(len(views), 1)
@@ -255,7 +278,7 @@ def certified_bits(sample: Sample, seed: int) -> float:
             components=COMPONENTS,
         ).bits
         for x, y in views
-    )
+    )  # fmt: skip
     return max(bounds, default=0.0)
 
 
@@ -264,8 +287,10 @@ def detectable_bits(sample: Sample, alpha: float, seed: int) -> float | None:
 
     A leak is planted into the ciphertexts' own vectors: two random whitened directions are mixed
     with two of the image's vectors, pair by pair, until the test rejects at `alpha`. Half of the
-    bits are in each. None: not even twenty bits are found.
+    bits are in each. None: not even twenty bits are found, or there are too few images to ask.
     """
+    if not _enough(sample):
+        return None
     rung = "stem"
     x, y = sample.plain[rung].astype(float), sample.cipher[rung].astype(float)
     if _constant(x) or _constant(y):
@@ -341,6 +366,10 @@ def _patch_vectors(blocks: np.ndarray) -> np.ndarray:
     rows = np.arange(len(blocks))[:, None] * 16 + flat
     counts = np.bincount(rows.ravel(), minlength=16 * len(blocks)).reshape(-1, 16)
     return np.concatenate([patch_statistics(blocks), np.sqrt(counts)], axis=1).astype(np.float32)
+
+
+def _enough(sample: Sample) -> bool:
+    return len(np.unique(sample.groups)) >= FEWEST
 
 
 def _constant(values: np.ndarray) -> bool:

@@ -44,7 +44,8 @@ def from_arrays(plain: np.ndarray, cipher: np.ndarray) -> Pairs:
     >>> len(from_arrays(images, images))
     3
     """
-    check_images(plain, "plain"), check_images(cipher, "cipher")
+    check_images(plain, "plain")
+    check_images(cipher, "cipher")
     if plain.shape != cipher.shape:
         raise ValueError(
             f"plain has shape {plain.shape}, cipher {cipher.shape}; every image needs its own "
@@ -101,7 +102,7 @@ def from_folders(plain: str | Path, cipher: str | Path, mode: str = "gray") -> P
         raise ValueError(f"no pairs in {folders[0]} and {folders[1]}")
 
     def read(i: int) -> tuple[np.ndarray, np.ndarray]:
-        return tuple(read_image(side[names[i]], mode) for side in files)
+        return read_image(files[0][names[i]], mode), read_image(files[1][names[i]], mode)
 
     return Pairs(tuple(names), tuple(shapes), read)
 

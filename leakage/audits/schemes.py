@@ -1,15 +1,24 @@
 """What an audit can ask of a scheme, beyond its pairs."""
 
-import sys
-from importlib import import_module
-from pathlib import Path
+from collections.abc import Callable
+from typing import Protocol, TypeGuard
 
 import numpy as np
 
+from leakage.arguments import object_named
 from leakage.audits.findings import Finding
 from leakage.estimate import Estimate
 from leakage.schemes import Scheme, get_scheme, list_schemes
+from leakage.schemes.base import Keying
 from leakage.truth.closed_forms import exact_leakage
+
+
+class Encrypts(Protocol):
+    """A scheme: one of ours, or anything that encrypts images under a key."""
+
+    @property
+    def encrypt(self) -> Callable[..., np.ndarray]:
+        """Takes images and a key, and `keying` if that is not fresh."""
 
 
 def scheme_key(seed: int) -> bytes:
@@ -17,8 +26,25 @@ def scheme_key(seed: int) -> bytes:
     return np.random.default_rng([seed, 1]).bytes(16)
 
 
-def scheme_from(scheme: object) -> object:
+def scheme_from(scheme: object) -> Encrypts:
     """A scheme object as it is, one of ours by name, or one made from ``"module:Class"``.
+
+    Parameters
+    ----------
+    scheme : object
+        Any of these.
+
+    Returns
+    -------
+    Encrypts
+        It has a method ``encrypt``.
+
+    Raises
+    ------
+    ValueError
+        No such name or class.
+    TypeError
+        An object without ``encrypt``.
 
     Examples
     --------
@@ -28,20 +54,16 @@ def scheme_from(scheme: object) -> object:
     if isinstance(scheme, str) and scheme in list_schemes().index:
         return get_scheme(scheme)
     if isinstance(scheme, str):
-        module, _, name = scheme.partition(":")
-        if not name:
+        if ":" not in scheme:
             raise ValueError(
                 f"a scheme is one of {', '.join(list_schemes().index)}, or 'module:Class', not "
                 f"{scheme!r}"
             )
-        sys.path.insert(0, str(Path.cwd()))
-        try:
-            scheme = getattr(import_module(module), name)()
-        except (ImportError, AttributeError) as error:
-            raise ValueError(f"cannot find the scheme: {error}") from None
-        finally:
-            sys.path.pop(0)
-    if not callable(getattr(scheme, "encrypt", None)):
+        made = object_named(scheme)
+        if not callable(made):
+            raise TypeError(f"{scheme} is no class to make a scheme of")
+        scheme = made()
+    if not _encrypts(scheme):
         # not its repr, which might hold a key
         raise TypeError(
             f"a scheme has a method encrypt(images, key, ...), a {type(scheme).__name__} has none"
@@ -49,22 +71,26 @@ def scheme_from(scheme: object) -> object:
     return scheme
 
 
-def encrypted(scheme: object, images: np.ndarray, key: bytes, keying: str) -> np.ndarray:
+def _encrypts(scheme: object) -> TypeGuard[Encrypts]:
+    return callable(getattr(scheme, "encrypt", None))
+
+
+def encrypted(scheme: Encrypts, images: np.ndarray, key: bytes, keying: Keying) -> np.ndarray:
     """What a scheme makes of the images; one of ours or one that takes no more than these two."""
-    cipher = scheme.encrypt(images, key, **_keying(keying))
+    cipher = scheme.encrypt(images, key, **_options(keying))
     if not isinstance(cipher, np.ndarray) or cipher.dtype != np.uint8:
         raise TypeError("encrypt must return a numpy array of uint8, of the shape of the images")
     return cipher
 
 
-def _keying(keying: str) -> dict[str, str]:
+def _options(keying: Keying) -> dict[str, str]:
     return {} if keying == "fresh" else {"keying": keying}
 
 
 def scheme_findings(
-    scheme: Scheme, images: np.ndarray, key: bytes, keying: str
-) -> tuple[list[Finding], Estimate | None]:
-    """Whether the output depends on the key, whether it decrypts, and the closed form if known."""
+    scheme: Encrypts, images: np.ndarray, key: bytes, keying: Keying
+) -> list[Finding]:
+    """Whether the output depends on the key, and whether it decrypts."""
     some = images[:4]
     other = bytes([key[0] ^ 1]) + key[1:]
     one, two = (encrypted(scheme, some, k, keying) for k in (key, other))
@@ -75,16 +101,30 @@ def scheme_findings(
         else "Another key gives another ciphertext.",
         "Encrypt one image under two keys.",
     )]  # fmt: skip
-    if getattr(scheme, "lossless", True) and hasattr(scheme, "decrypt"):
-        right = np.array_equal(scheme.decrypt(one, key, **_keying(keying)), some)
+    decrypt = getattr(scheme, "decrypt", None)
+    if getattr(scheme, "lossless", True) and decrypt is not None:
+        right = np.array_equal(decrypt(one, key, **_options(keying)), some)
         found.append(Finding(
             "structure", "decryption", False if right else None,
             "Decryption gives the images back." if right
             else "Decryption does not give the images back: this is no encryption.",
             "Decrypt a ciphertext.",
         ))  # fmt: skip
+    return found
+
+
+def closed_form(scheme: Encrypts, images: np.ndarray) -> Estimate | None:
+    """What a scheme leaks exactly; None where no closed form is known."""
+    if not isinstance(scheme, Scheme):
+        return None
     try:
-        exact = exact_leakage(scheme, images)
+        return exact_leakage(scheme, images)
     except ValueError:  # no closed form is known
-        exact = None
-    return found, exact
+        return None
+
+
+def scheme_text(scheme: Encrypts | None) -> str:
+    """One of ours with its parameters, another by its class: its repr might hold a key."""
+    if scheme is None:
+        return ""
+    return repr(scheme) if isinstance(scheme, Scheme) else type(scheme).__qualname__

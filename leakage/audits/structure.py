@@ -5,6 +5,8 @@ difference of a pair is image XOR ciphertext: for an XOR scheme, the keystream.
 """
 
 from collections import Counter
+from collections.abc import Callable
+from functools import reduce
 from hashlib import blake2b
 
 import numpy as np
@@ -81,11 +83,9 @@ class Structure:
     def _compare_blocks(self, plain: np.ndarray, cipher: np.ndarray) -> None:
         for name, blocks_of in _BLOCKS.items():
             one, other = blocks_of(plain), blocks_of(cipher)
-            if one is None:
+            if one is None or other is None:
                 continue
-            _, first, which = np.unique(
-                one, axis=0, return_index=True, return_inverse=True
-            )
+            _, first, which = np.unique(one, axis=0, return_index=True, return_inverse=True)
             twins = first[which.ravel()]  # the first block equal to each
             later = np.flatnonzero(twins != np.arange(len(one)))
             # blocks that are the same sample all over prove nothing where planes are in the clear
@@ -287,8 +287,8 @@ def _sums(image: np.ndarray) -> list[np.ndarray]:
         step = larger // side
         rows, columns = (length // step for length in last.shape[:2])
         cut = last[: rows * step, : columns * step]
-        cut = sum(cut[i::step] for i in range(step))
-        last = sum(cut[:, i::step] for i in range(step))
+        cut = reduce(np.add, (cut[i::step] for i in range(step)))
+        last = reduce(np.add, (cut[:, i::step] for i in range(step)))
         found.append(last)
         side = larger
     return [*found, image.sum((0, 1), dtype=np.int64)]
@@ -305,7 +305,7 @@ def _plane_blocks(image: np.ndarray) -> np.ndarray | None:
     return np.packbits(flat[:whole]).reshape(-1, 16) if whole >= 256 else None
 
 
-def _square_blocks(side: int):
+def _square_blocks(side: int) -> Callable[[np.ndarray], np.ndarray | None]:
     def blocks(image: np.ndarray) -> np.ndarray | None:
         high, wide = (length // side for length in image.shape[:2])
         if high * wide < 2:

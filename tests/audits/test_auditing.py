@@ -250,10 +250,10 @@ def test_bad_requests(images, noise):
     with pytest.raises(ValueError, match="'quick' or 'full'"):
         audit(images, noise, profile="slow")
     with pytest.raises(ValueError, match="'fresh' or 'fixed'"):
-        audit(images, noise, key_regime="none")
+        audit(images, noise, keying="none")
     with pytest.raises(ValueError, match="module:Class"):
         audit(scheme="nothing", images=images)
-    with pytest.raises(ValueError, match="cannot find the scheme"):
+    with pytest.raises(ValueError, match=r"cannot find leakage\.schemes\.controls:Nothing"):
         audit(scheme="leakage.schemes.controls:Nothing", images=images)
     with pytest.raises(TypeError, match="has a method encrypt"):
         audit(scheme=3, images=images)

@@ -17,11 +17,13 @@ from matplotlib import pyplot as plt
 from PIL import Image
 from playwright import sync_api
 
-from leakage.audits import report
-from leakage.audits.findings import Audit, Finding
-from leakage.estimate import Estimate
+from leakage.audits import data, figures, writing
+from leakage.audits.findings import Finding
+from leakage.audits.page import to_html
+from leakage.audits.report import Audit
+from leakage.estimate import FOLDS_DISAGREE, Estimate
 
-SCHEMA = json.loads(Path(report.__file__).with_name("report.schema.json").read_text())
+SCHEMA = json.loads(Path(data.__file__).with_name("report.schema.json").read_text())
 NAME = "a_very_long_name_of_a_file_from_somebody" * 5 + "<script>alert('$x$')</script>&.png"
 NOTHING = pd.DataFrame()
 
@@ -34,7 +36,7 @@ def found_leak() -> Audit:
         Finding("patch", "neighbours $x$", False, "Nothing.", "Find.", 0.4,
                 replace(estimate, bits=-0.01, low=-0.2, high=0.1), "patch"),
         Finding("embedding", "head", False, "Unclear.", "Find.", np.float64(1),
-                replace(estimate, bits=7.0, flags=("folds disagree",)), "image"),
+                replace(estimate, bits=7.0, flags=(FOLDS_DISAGREE,)), "image"),
         Finding("pixel", NAME, None, "Too few.", "Give more.", math.nan,
                 replace(estimate, bits=math.inf, low=None, high=None, n=np.int64(3)), "sample"),
     )  # fmt: skip
@@ -109,7 +111,7 @@ def test_numbers_that_json_does_not_know():
 )
 def test_no_bytes_in_a_report(secret, tmp_path):
     audit = replace(undecided(), settings={"secret": secret})
-    for render in (report.to_dict, report.to_html, lambda a: report.save(a, tmp_path / "new")):
+    for render in (data.to_dict, to_html, lambda a: a.save(tmp_path / "new")):
         with pytest.raises(ValueError, match="key material does not belong"):
             render(audit)
     assert not list(tmp_path.iterdir())
@@ -117,7 +119,7 @@ def test_no_bytes_in_a_report(secret, tmp_path):
 
 def test_no_unknown_objects_in_a_report():
     with pytest.raises(TypeError, match="/settings/scheme is a object"):
-        report.to_dict(replace(undecided(), settings={"scheme": object()}))
+        data.to_dict(replace(undecided(), settings={"scheme": object()}))
 
 
 def test_latex_is_escaped():
@@ -160,7 +162,7 @@ class Page(HTMLParser):
 
 @audits
 def test_page_is_whole_and_accessible(audit):
-    text = report.to_html(audit())
+    text = to_html(audit())
     page = Page(text)
     assert not page.open
     assert page.all("html") == [{"lang": "en"}]
@@ -181,7 +183,7 @@ def test_page_is_whole_and_accessible(audit):
 
 
 def test_page_tells_what_was_found():
-    text = Page(report.to_html(found_leak())).text
+    text = Page(to_html(found_leak())).text
     for part in (
         "0.25 bits an image", "0.5 bits a sample", "clear <b> planes & more_1", "Look <here>.",
         "0.500 [0.400, 0.600]", "unreliable: folds disagree", NAME, "7.9", "∞", "left out <b>",
@@ -190,32 +192,32 @@ def test_page_tells_what_was_found():
     ):  # fmt: skip
         assert part in text
     assert "7.000" not in text
-    assert "0.12 bits an image" in Page(report.to_html(found_nothing())).text
-    empty = Page(report.to_html(undecided())).text
+    assert "0.12 bits an image" in Page(to_html(found_nothing())).text
+    empty = Page(to_html(undecided())).text
     assert "No question was asked." in empty
     assert "None was computed." in empty
 
 
 def test_pictures_on_the_page_are_those_of_the_audit():
     pictures = {"plain": np.arange(64, dtype=np.uint8).reshape(1, 8, 8)}
-    page = Page(report.to_html(replace(undecided(), pictures=pictures)))
-    data = page.all("img")[0]["src"].removeprefix("data:image/png;base64,")
-    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
+    page = Page(to_html(replace(undecided(), pictures=pictures)))
+    address = page.all("img")[0]["src"].removeprefix("data:image/png;base64,")
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(address))))
     assert np.array_equal(shown, pictures["plain"][0])
 
 
 def test_figures_leave_pyplot_alone():
     before = plt.get_fignums(), matplotlib.get_backend(), dict(matplotlib.rcParams)
-    figure = report.forest(found_leak())
+    figure = figures.forest(found_leak())
     assert [axis.get_xlabel() for axis in figure.axes] == [
         "bits, of one patch", "bits, of one image",
     ]  # fmt: skip
     bound = [line.get_xdata()[0] for line in figure.axes[1].lines if line.get_linestyle() == "--"]
     assert bound == [0.25]
-    report.pictures(found_leak())
+    figures.pictures(found_leak())
     assert (plt.get_fignums(), matplotlib.get_backend(), dict(matplotlib.rcParams)) == before
-    assert report.forest(undecided()) is None
-    assert report.pictures(undecided()) is None
+    assert figures.forest(undecided()) is None
+    assert figures.pictures(undecided()) is None
 
 
 FILES = {"report.html", "report.json", "findings.tex", "estimates.png", "estimates.svg",
@@ -244,7 +246,7 @@ def test_files(tmp_path):
 def test_a_file_is_no_folder(tmp_path, monkeypatch):
     file = tmp_path / "report.txt"
     file.write_text("mine")
-    monkeypatch.setattr(report, "to_html", None)  # would fail if there were any work before
+    monkeypatch.setattr(writing, "to_html", None)  # would fail if there were any work before
     for folder in (file, file / "below"):
         with pytest.raises(ValueError, match=r"report.txt is a file; name a folder"):
             undecided().save(folder)

@@ -23,9 +23,9 @@ TRY = """
 import leakage
 from importlib.resources import files
 from leakage.notebook import recorded
-from leakage.audits.report import to_html
+from leakage.audits.page import to_html
 root = files("leakage")
-names = [p.name.removesuffix(".csv") for p in root.joinpath("recorded").iterdir()]
+names = [p.name.removesuffix(".csv") for p in root.joinpath("notebook", "records").iterdir()]
 assert names and all(len(recorded(name)[0]) for name in names), names
 assert '"$schema"' in root.joinpath("audit", "report.schema.json").read_text()
 images = leakage.load_images(count=40).images

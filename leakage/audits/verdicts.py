@@ -1,0 +1,99 @@
+"""From all answers of an audit to its verdict: correction for many tests, order, and words."""
+
+from dataclasses import replace
+
+from leakage.audits.findings import Finding
+
+#: Family-wise level of all tests of an audit together.
+ALPHA = 0.01
+#: Fewer independent images than this cannot clear a scheme of a leak in whole images.
+ENOUGH_PAIRS = 50
+LEVELS = ("structure", "pixel", "identification", "patch", "embedding")
+
+
+def corrected(findings: list[Finding]) -> list[Finding]:
+    """p-values after Bonferroni over the levels and Holm within each, and what follows."""
+    out = list(findings)
+    for level in LEVELS:
+        tests = sorted(
+            (f.p_value, i)
+            for i, f in enumerate(findings)
+            if f.level == level and f.p_value is not None
+        )
+        largest = 0.0
+        for rank, (p, i) in enumerate(tests):
+            largest = max(largest, min(1.0, len(LEVELS) * (len(tests) - rank) * p))
+            out[i] = replace(out[i], p_value=largest, leaks=largest <= ALPHA)
+    return out
+
+
+def ranked(findings: list[Finding]) -> list[Finding]:
+    """Leaks first, exact ones before estimates, then open questions, then what was not found."""
+
+    def place(finding: Finding) -> tuple[int, int, float]:
+        order = {True: 0, None: 1, False: 2}[finding.leaks]
+        p = finding.p_value if finding.p_value is not None else -1.0  # no chance is involved
+        return order, LEVELS.index(finding.level), p
+
+    return sorted(findings, key=place)
+
+
+def leaks(findings: list[Finding], independent: int) -> bool | None:
+    """Whether anything leaks; None where there are too few independent images to say no."""
+    if any(finding.leaks for finding in findings):
+        return True
+    return False if independent >= ENOUGH_PAIRS else None
+
+
+def verdict(
+    found: bool | None,
+    findings: list[Finding],
+    certified: float,
+    detectable: float | None,
+    pairs: int,
+) -> str:
+    """The answer of an audit in one sentence or two.
+
+    Parameters
+    ----------
+    found : bool or None
+        What `leaks` says.
+    findings : list of Finding
+        The gravest first.
+    certified : float
+        Lower bound in bits an image.
+    detectable : float or None
+        Bits an image that would have been found.
+    pairs : int
+        How many there were.
+
+    Returns
+    -------
+    str
+        It never says that a scheme is secure.
+
+    Examples
+    --------
+    >>> verdict(False, [], 0.0, None, 60)
+    'No leak detected: the smallest leak that it would have detected is not known.'
+    """
+    if found:
+        worst = findings[0]
+        bound = (
+            f"At least {certified:.2f} bits an image are given away (certified at 95 %)"
+            if certified > 0
+            else "No bound in bits an image can be certified from these pairs"
+        )
+        return f"Leak detected ({worst.name}). {worst.meaning} {bound}."
+    if found is None:
+        return (
+            f"Undecided: {pairs} pairs found no leak, and are too few to say that there is none "
+            "of any size worth knowing."
+        )
+    would = (
+        f"this audit would have detected {detectable:.2g} bits an image or more in what it "
+        "looked at"
+        if detectable is not None
+        else "the smallest leak that it would have detected is not known"
+    )
+    return f"No leak detected: {would}."

@@ -1,0 +1,80 @@
+"""An audit as files in a folder: all of them, or none."""
+
+import json
+import tempfile
+from pathlib import Path
+
+from leakage.audits.data import to_dict
+from leakage.audits.figures import figure_file, forest, pictures
+from leakage.audits.findings import Findings
+from leakage.audits.latex import to_latex
+from leakage.audits.page import to_html
+
+
+def save(audit: Findings, folder: str | Path) -> dict[str, Path]:
+    """Write ``report.html``, ``report.json``, ``findings.tex`` and the figures into a folder.
+
+    The figures are ``estimates`` and ``pictures``, each as SVG and PNG, where there is something
+    to draw. All files are complete before the first takes its place, and each takes it in one
+    step. Files of the same names are replaced, others are kept.
+
+    Parameters
+    ----------
+    audit : Findings
+        What was found.
+    folder : str or Path
+        Made if need be.
+
+    Returns
+    -------
+    dict of str to Path
+        Where each file is, by its name.
+
+    Raises
+    ------
+    ValueError
+        `folder`, or a folder it is to be in, is a file; or the settings hold bytes.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> found = Findings(None, "Too few pairs.", (), 0.0, None, None, pd.DataFrame(), {})
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     sorted(save(found, Path(place, "report")))
+    ['findings.tex', 'report.html', 'report.json']
+    """
+    folder = Path(folder)
+    for path in (folder, *folder.parents):
+        if path.exists() and not path.is_dir():
+            raise ValueError(f"{path} is a file; name a folder for the report")
+    files = _files(audit)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # An existing folder may be a file system of its own, into which nothing can be moved in one
+    # step from outside.
+    with tempfile.TemporaryDirectory(
+        prefix=".report-", dir=folder if folder.exists() else folder.parent
+    ) as scratch:
+        made = Path(scratch, "report")
+        made.mkdir()
+        for name, data in files.items():
+            (made / name).write_bytes(data)
+        if folder.exists():
+            for name in files:
+                (made / name).replace(folder / name)
+        else:
+            made.rename(folder)
+    return {name: folder / name for name in files}
+
+
+def _files(audit: Findings) -> dict[str, bytes]:
+    # "replace": names of files need not be text
+    files = {
+        "report.html": to_html(audit).encode("utf8", "replace"),
+        "report.json": (json.dumps(to_dict(audit), indent=1, allow_nan=False) + "\n").encode(),
+        "findings.tex": to_latex(audit).encode("utf8", "replace"),
+    }
+    for name, figure in {"estimates": forest(audit), "pictures": pictures(audit)}.items():
+        if figure is not None:
+            files[f"{name}.svg"] = figure_file(figure, "svg", dpi=200)
+            files[f"{name}.png"] = figure_file(figure, "png", dpi=200)
+    return files
