@@ -10,6 +10,7 @@ The names are in ``__init__.pyi``, and each is imported when it is first used, s
 
 import lazy_loader
 
+#: Of the package, as text.
 __version__ = "0.2.0"
 
 __getattr__, __dir__, _names = lazy_loader.attach_stub(__name__, __file__)

@@ -15,18 +15,22 @@ from leakage.estimate import entropy
 Estimator = Callable[[np.ndarray], float]
 
 
-def _from_entropies(entropy_of: Callable[[np.ndarray], float]) -> Estimator:
-    """Mutual information by an entropy estimator that takes counts, zeros included."""
+def _from_entropies(entropy_of: Callable[[np.ndarray], float], what: str = "") -> Estimator:
+    """Mutual information by an entropy estimator that takes counts, zeros included.
+
+    `what` is the docstring of the function made.
+    """
 
     def information(table: np.ndarray) -> float:
         parts = table.sum(1), table.sum(0), table.ravel()
         x, y, joint = (float(entropy_of(counts)) for counts in parts)
         return x + y - joint
 
+    information.__doc__ = what
     return information
 
 
-plug_in_mi = _from_entropies(entropy)
+plug_in_mi = _from_entropies(entropy, "Observed frequencies for probabilities: biased upwards.")
 
 
 def miller_madow_mi(table: np.ndarray) -> float:
@@ -154,7 +158,7 @@ def nsb_entropy(counts: np.ndarray) -> float:
     return float((weight @ mean) / np.log(2))
 
 
-jackknife_mi = _from_entropies(jackknife_entropy)
+jackknife_mi = _from_entropies(jackknife_entropy, "Three entropies by `jackknife_entropy`.")
 
 #: By the name that `leakage.plug_in` takes.
 CORRECTIONS: dict[str | None, Estimator] = {

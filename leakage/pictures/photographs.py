@@ -35,6 +35,7 @@ def _sklearn(name: str, path: str, subject: str, author: str, licence: str) -> P
 
 _NO_RESTRICTION = "no known copyright restrictions"
 #: All of them, in the order of the set "photographs".
+#: What `load_images` reads by default: where each photograph lies, who made it, on what terms.
 PHOTOGRAPHS = (
     _skimage("astronaut", "astronaut.png", "Eileen Collins, astronaut", "NASA", "public domain"),
     _skimage("brick", "brick.png", "brick wall", "CC0Textures", "CC0"),

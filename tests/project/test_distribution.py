@@ -27,7 +27,7 @@ from leakage.audits.page import to_html
 root = files("leakage")
 names = [p.name.removesuffix(".csv") for p in root.joinpath("notebook", "records").iterdir()]
 assert names and all(len(recorded(name)[0]) for name in names), names
-assert '"$schema"' in root.joinpath("audit", "report.schema.json").read_text()
+assert '"$schema"' in root.joinpath("audits", "report.schema.json").read_text()
 images = leakage.load_images(count=40).images
 cipher = leakage.get_scheme("bitplane", bits=3).encrypt(images, bytes(range(16)))
 assert 4.5 < leakage.pixel_mi(images, cipher, permutations=0).bits < 5
