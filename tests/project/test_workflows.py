@@ -1,5 +1,9 @@
-"""The workflows: linted, asking for nothing that the Makefile lacks, closed to jupyter-book 2."""
+"""The workflows: linted, asking for nothing that the Makefile lacks, closed to jupyter-book 2.
 
+And what installs and runs code cannot write, while what can write runs none of ours.
+"""
+
+import copy
 import re
 import subprocess
 import sys
@@ -13,6 +17,9 @@ ROOT = Path(__file__).resolve().parents[2]
 GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
 TOOLS = Path(sys.executable).parent
+# All that a job which may write needs: it moves what another job made, and asks the host.
+MOVERS = {"actions/download-artifact", "actions/deploy-pages"}
+ASKING = re.compile(r'gh (release|issue) (create|list) .*|test .*|\w+=("[^"]*")?')
 
 each = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 
@@ -93,6 +100,72 @@ def test_only_what_is_asked_for_may_be_written(path):
     for job in workflow["jobs"].values():
         assert isinstance(job.get("permissions", {}), dict), "not write-all"
         assert job["timeout-minutes"] <= 180
+
+
+def risks(workflow):
+    """Where code that a job installs or runs could write to the repository, pages or releases."""
+    found = []
+    default = workflow["permissions"]
+    for name, job in workflow["jobs"].items():
+        if not {"write", "write-all"} & {*job.get("permissions", default).values()}:
+            continue
+        for step in job["steps"]:
+            action = step.get("uses", "").partition("@")[0]
+            if action and action not in MOVERS:
+                found.append(f"{name} may write, and uses {action}")
+            for part in re.split(r"\n|[&|;`]|\$\(", step.get("run", "")):
+                if part.strip() and not ASKING.fullmatch(part.strip()):
+                    found.append(f"{name} may write, and runs {part.strip()}")
+    return found
+
+
+@each
+def test_what_may_write_runs_no_code_of_ours(path):
+    assert risks(read(path)) == []
+
+
+@pytest.mark.parametrize(
+    ("job", "change", "complaint"),
+    [
+        ("publish", {"uses": "actions/checkout@v6"}, "uses actions/checkout"),
+        ("publish", {"uses": "actions/setup-python@v6"}, "uses actions/setup-python"),
+        ("publish", {"run": "make dist"}, "runs make dist"),
+        ("publish", {"run": "test -d dist && python -m build"}, "runs python -m build"),
+        ("publish", {"run": "version=$(pip download twine)"}, "runs pip download"),
+        ("publish", {"run": "PYTHONPATH=dist python -m leakage"}, "runs PYTHONPATH=dist python"),
+        ("build", None, "build may write, and uses actions/checkout"),
+    ],
+)
+def test_a_release_that_could_be_tampered_with_is_noticed(job, change, complaint):
+    workflow = copy.deepcopy(read(GITHUB / "workflows" / "release.yml"))
+    if change:
+        workflow["jobs"][job]["steps"].append(change)
+    else:
+        workflow["jobs"][job]["permissions"] = {"contents": "write"}
+    assert any(complaint in risk for risk in risks(workflow))
+
+
+def test_a_release_is_what_was_tested():
+    build, publish = read(GITHUB / "workflows" / "release.yml")["jobs"].values()
+    assert "permissions" not in build
+    assert publish["permissions"] == {"contents": "write"}
+    assert publish["needs"] == "build"
+    (made,) = [s for s in build["steps"] if s.get("run", "").startswith("make")]
+    assert made["run"] == "make test dist"
+    (up,) = [s["with"] for s in build["steps"] if "upload-artifact" in s.get("uses", "")]
+    (down,) = [s["with"] for s in publish["steps"] if "uses" in s]
+    assert (down["name"], down["path"]) == (up["name"], up["path"]) == ("dist", "dist")
+    assert up["if-no-files-found"] == "error"
+
+
+def test_a_release_installs_what_the_constraints_say():
+    """In the environments that pip makes to build in too, whatever its version."""
+    env = read(GITHUB / "workflows" / "release.yml")["jobs"]["build"]["env"]
+    constraints = (ROOT / "constraints.txt").read_text(encoding="utf8")
+    for name in ("PIP_CONSTRAINT", "PIP_BUILD_CONSTRAINT"):
+        assert env[name] == "${{ github.workspace }}/constraints.txt"
+    for tool in ("build", "setuptools"):
+        assert re.search(rf"^{tool}==", constraints, re.M), f"what builds is not pinned: {tool}"
 
 
 def test_the_linkchecker_blocks_nothing():
