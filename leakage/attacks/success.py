@@ -11,6 +11,10 @@ from scipy.stats import beta
 
 from leakage.arguments import check_images
 
+# By how much the correlations of equal pictures may differ: a product of float32 matrices rounds
+# each place of the result in its own order, depending on the processor.
+_ROUNDING = 1e-5
+
 
 @dataclass(frozen=True)
 class Attack:
@@ -247,7 +251,7 @@ def identify(
     if groups.shape != (n,):
         raise ValueError(f"groups must be one label a picture, ({n},), not {groups.shape}")
     a, b = _directions(pictures), _directions(candidates)
-    hits, chance, competing = ranked(np.abs(a @ b.T), groups, first)
+    hits, chance, competing = ranked(np.abs(a @ b.T), groups, first, tie=_ROUNDING)
     return counted(name, hits.sum(), n, chance.mean(), wording(first, competing), pictures)
 
 
@@ -262,7 +266,7 @@ def _directions(images: np.ndarray) -> np.ndarray:
 
 
 def ranked(
-    fit: np.ndarray, groups: np.ndarray, first: int
+    fit: np.ndarray, groups: np.ndarray, first: int, *, tie: float = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Which attacked images rank their own candidate among the first, and the chance of that.
 
@@ -274,6 +278,8 @@ def ranked(
         Other candidates of the same group are left out.
     first : int
         How many candidates an attack may name.
+    tie : float
+        A candidate whose fit is lower by no more than this counts as equal.
 
     Returns
     -------
@@ -300,7 +306,7 @@ def ranked(
             f"an image has {competing.min()} candidates of other groups, itself included; it takes "
             f"more than {first}"
         )
-    hits = ((fit >= fit.diagonal()[:, None]) & rival).sum(1) < first
+    hits = ((fit >= fit.diagonal()[:, None] - tie) & rival).sum(1) < first
     return hits, first / competing, competing
 
 
