@@ -2,6 +2,6 @@
 
 from leakage.notebook.parameters import check_parameters
 from leakage.notebook.recorded_runs import recorded
-from leakage.notebook.sentences import claim, glue, without_nan
+from leakage.notebook.sentences import claim, glue, readable
 
-__all__ = ["check_parameters", "claim", "glue", "recorded", "without_nan"]
+__all__ = ["check_parameters", "claim", "glue", "readable", "recorded"]

@@ -1,7 +1,11 @@
 """How a chapter's cells speak to its prose: numbers for the text, claims that are checked."""
 
+import re
+
 import pandas as pd
 from IPython.display import display
+
+from leakage.estimate import p_text
 
 _RECORD = "application/papermill.record/"
 
@@ -35,13 +39,30 @@ def claim(text: str, holds: bool) -> None:
     print(f"{'✓' if holds else '✗'} {text}")
 
 
-def without_nan(table: pd.DataFrame, digits: int) -> pd.DataFrame:
-    """A table for readers: rounded, and empty where it has no number.
+def readable(table: pd.DataFrame, digits: int) -> pd.DataFrame:
+    """A table for readers: rounded, p-values never as 0, and empty where it has no number.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns named ``p``, ``p_value`` or ``p`` and something hold p-values.
+    digits : int
+        Decimals that are kept.
+
+    Returns
+    -------
+    DataFrame
+        Of numbers and text.
 
     Examples
     --------
-    >>> without_nan(pd.DataFrame({"bits": [0.1234, float("nan")]}), 2)["bits"].tolist()
-    [0.12, '']
+    >>> table = pd.DataFrame({"bits": [0.1234, float("nan")], "p": [0.0421, 1e-9]})
+    >>> readable(table, 2).values.tolist()
+    [[0.12, '0.042'], ['', '< 0.001']]
     """
     rounded = table.round(digits)
-    return rounded.where(rounded != 0, 0).astype(object).where(table.notna(), "")
+    shown = rounded.where(rounded != 0, 0).astype(object).where(table.notna(), "")
+    for name in table.columns:
+        if re.fullmatch(r"p|p_value|p .*", str(name)):
+            shown[name] = table[name].map(p_text)
+    return shown

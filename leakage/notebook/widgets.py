@@ -12,6 +12,7 @@ from typing import TypedDict
 import ipywidgets as widgets
 import pandas as pd
 
+from leakage.estimate import p_text
 from leakage.notebook import explorer
 from leakage.notebook.explorer import LAYERS, LEVELS, Setting, View
 from leakage.pictures.image_sets import load_images
@@ -39,17 +40,17 @@ def pictures_html(view: View) -> str:
     return f'{_STYLE}<div class="leakage-pictures">{"".join(figures)}</div>'
 
 
-def readable(leaks: pd.DataFrame) -> pd.DataFrame:
+def leaks_as_text(leaks: pd.DataFrame) -> pd.DataFrame:
     """The table of a view, rounded, and empty where there is no number.
 
     Examples
     --------
     >>> table = pd.DataFrame({"bits": [0.1239, -0.0001], "p": [None, 0.0001]})
-    >>> readable(table).values.tolist()
+    >>> leaks_as_text(table).values.tolist()
     [['0.124', ''], ['0.000', '< 0.001']]
     """
     text = leaks.map(lambda v: "" if pd.isna(v) else f"{round(v, 3) + 0.0:.3f}")
-    text["p"] = text["p"].where(~(leaks["p"] < 0.001), "< 0.001")
+    text["p"] = leaks["p"].map(p_text)
     return text
 
 
@@ -190,7 +191,7 @@ class Explorer:
         images = self._sources[setting.source].images
         self.view = view = explorer.explore(images[setting.picture], setting)
         self.pictures.value = pictures_html(view)
-        table = readable(view.leaks).to_html(border=0)
+        table = leaks_as_text(view.leaks).to_html(border=0)
         self.leaks.value = f'<div class="leakage-table">{table}</div>'
         self.command.value = f"<code>{html.escape(setting.command())}</code>"
         self._say(f"measured in {time.perf_counter() - started:.1f} s")
