@@ -35,8 +35,8 @@ def npcr(cipher: np.ndarray, other: np.ndarray, *, plain: np.ndarray) -> np.ndar
 
     Raises
     ------
-    ValueError
-        One of the two is a plain image, or shapes differ.
+    TypeError, ValueError
+        No uint8 images, shapes differ, or one of the two is a plain image.
 
     Examples
     --------
@@ -58,8 +58,24 @@ def uaci(cipher: np.ndarray, other: np.ndarray, *, plain: np.ndarray) -> np.ndar
     """Unified averaged changed intensity (Wu, Noonan and Agaian, 2011), 0 to 100 %.
 
     The mean absolute difference of samples, divided by 255, in signed integers: subtracting bytes
-    as they are wraps around and gives 50 % on noise, not 33.46 %. Parameters and errors are those
-    of `npcr`.
+    as they are wraps around and gives 50 % on noise, not 33.46 %.
+
+    Parameters
+    ----------
+    cipher, other : ndarray of uint8, shape (N, H, W) or (N, H, W, 3)
+        Ciphertexts of the same images, before and after the change.
+    plain : ndarray of uint8
+        The plain images, only to detect the mistake that `npcr` describes.
+
+    Returns
+    -------
+    ndarray of float64, shape (N,)
+        In %, of the largest difference, 255.
+
+    Raises
+    ------
+    TypeError, ValueError
+        No uint8 images, shapes differ, or one of the two is a plain image.
 
     Examples
     --------
@@ -73,7 +89,24 @@ def uaci(cipher: np.ndarray, other: np.ndarray, *, plain: np.ndarray) -> np.ndar
 
 
 def nbcr(cipher: np.ndarray, other: np.ndarray, *, plain: np.ndarray) -> np.ndarray:
-    """Number of bit changes rate, 0 to 100 %: bits that differ. As `npcr` otherwise.
+    """Number of bit changes rate, 0 to 100 %: the share of bits that differ.
+
+    Parameters
+    ----------
+    cipher, other : ndarray of uint8, shape (N, H, W) or (N, H, W, 3)
+        Ciphertexts of the same images, before and after the change.
+    plain : ndarray of uint8
+        The plain images, only to detect the mistake that `npcr` describes.
+
+    Returns
+    -------
+    ndarray of float64, shape (N,)
+        In %, of all bits.
+
+    Raises
+    ------
+    TypeError, ValueError
+        No uint8 images, shapes differ, or one of the two is a plain image.
 
     Examples
     --------
@@ -97,6 +130,11 @@ def npcr_null(samples: int) -> Null:
     samples : int
         Of all images together.
 
+    Returns
+    -------
+    Null
+        In %, of the mean over the images.
+
     Examples
     --------
     >>> round(npcr_null(256**2).mean, 6), round(npcr_null(256**2).sd, 6)
@@ -116,6 +154,11 @@ def uaci_null(samples: int) -> Null:
     samples : int
         Of all images together.
 
+    Returns
+    -------
+    Null
+        In %, of the mean over the images; trusted from `ENOUGH_SAMPLES` samples.
+
     Examples
     --------
     >>> round(uaci_null(256**2).mean, 6), round(uaci_null(256**2).sd, 6)
@@ -129,6 +172,16 @@ def uaci_null(samples: int) -> Null:
 
 def nbcr_null(samples: int) -> Null:
     """`nbcr` of two ciphertexts that are noise: binomial, exact; the p-value is two-sided.
+
+    Parameters
+    ----------
+    samples : int
+        Of all images together.
+
+    Returns
+    -------
+    Null
+        In %, of the mean over the images.
 
     Examples
     --------
@@ -167,7 +220,12 @@ def differential(
     -------
     DataFrame
         A row an image, columns ``"NPCR, pixel changed, %"``, the same of UACI and NBCR, and
-        ``"NPCR, key bit flipped, %"`` and so on.
+        ``"NPCR, key bit flipped, %"`` and so on, each in %.
+
+    Raises
+    ------
+    TypeError, ValueError
+        No scheme, no uint8 images, a key that is no bytes or too short.
 
     Examples
     --------
@@ -183,9 +241,8 @@ def differential(
     key = check_key(key)
     rng = np.random.default_rng(seed)
     changed = np.array(images, order="C")
-    changed.reshape(len(images), -1)[
-        np.arange(len(images)), rng.integers(images[0].size, size=len(images))
-    ] ^= 1
+    place = rng.integers(images[0].size, size=len(images))
+    changed.reshape(len(images), -1)[np.arange(len(images)), place] ^= 1
     bit = 1 << int(rng.integers(8 * len(key)))
     near = (int.from_bytes(key, "big") ^ bit).to_bytes(len(key), "big")
     cipher = scheme.encrypt(images, key, first_index=first_index)
@@ -193,11 +250,12 @@ def differential(
         "pixel changed": scheme.encrypt(changed, key, first_index=first_index),
         "key bit flipped": scheme.encrypt(images, near, first_index=first_index),
     }
-    return pd.DataFrame({
+    columns = {
         f"{name}, {change}, %": rate(cipher, other)
         for change, other in others.items()
         for name, rate in (("NPCR", _npcr), ("UACI", _uaci), ("NBCR", _nbcr))
-    })
+    }
+    return pd.DataFrame(columns)
 
 
 def _check_ciphertexts(cipher: np.ndarray, other: np.ndarray, plain: np.ndarray) -> None:

@@ -54,7 +54,24 @@ class Null:
         return float(self.distribution.std() * self.unit)
 
     def p_value(self, value: float) -> float:
-        """Probability of a value at least this far out, NaN where none is trusted."""
+        """Probability of a value at least this far out.
+
+        Parameters
+        ----------
+        value : float
+            The measure, averaged over the images.
+
+        Returns
+        -------
+        float
+            0 to 1; NaN where none is trusted, or for a value that is NaN.
+
+        Examples
+        --------
+        >>> from scipy.stats import norm
+        >>> Null(norm(0, 1), "low").p_value(0.0)
+        0.5
+        """
         if not self.trusted or math.isnan(value):
             return math.nan
         # half a count makes "at least" and "at most" of whole numbers, whatever the rounding

@@ -1,6 +1,8 @@
 """Full-reference quality of each pair of a plain image and its ciphertext."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 from warnings import catch_warnings, simplefilter
 
 import numpy as np
@@ -10,12 +12,16 @@ from skimage.metrics import structural_similarity
 from leakage.arguments import check_images
 from leakage.metrics.nulls import ENOUGH_SAMPLES, Null
 
+if TYPE_CHECKING:  # at run time it is imported where it is needed, for it takes seconds to load
+    import torch
+
 _LPIPS_FILES = ("vgg16-397923af.pth", "lpips_weights.pt")
 
 
 def check_pairs(plain: np.ndarray, cipher: np.ndarray, side: int = 1, what: str = "") -> None:
     """Refuse images that are not pairs, or too small for the measure named `what`."""
-    check_images(plain, "plain"), check_images(cipher, "cipher")
+    check_images(plain, "plain")
+    check_images(cipher, "cipher")
     if plain.shape != cipher.shape:
         raise ValueError(f"plain has shape {plain.shape}, cipher {cipher.shape}; they are pairs")
     if min(plain.shape[1:3]) < side:
@@ -27,6 +33,21 @@ def check_pairs(plain: np.ndarray, cipher: np.ndarray, side: int = 1, what: str 
 def mse(plain: np.ndarray, cipher: np.ndarray) -> np.ndarray:
     """Mean squared error of each pair, in squared gray levels, 0 to 255².
 
+    Parameters
+    ----------
+    plain, cipher : ndarray of uint8, shape (N, H, W) or (N, H, W, 3)
+        Pairs.
+
+    Returns
+    -------
+    ndarray of float64, shape (N,)
+        In squared gray levels, the mean over all samples of a pair.
+
+    Raises
+    ------
+    TypeError, ValueError
+        No uint8 images, not pairs.
+
     Examples
     --------
     >>> black = np.zeros((1, 8, 8), np.uint8)
@@ -34,15 +55,30 @@ def mse(plain: np.ndarray, cipher: np.ndarray) -> np.ndarray:
     [9.0]
     """
     check_pairs(plain, cipher)
-    return np.array([
-        np.mean((a.astype(np.float64) - b) ** 2) for a, b in zip(plain, cipher, strict=True)
-    ])
+    pairs = zip(plain, cipher, strict=True)
+    return np.array([np.mean((a.astype(np.float64) - b) ** 2) for a, b in pairs])
 
 
 def mse_null(plain: np.ndarray) -> Null:
     """Mean over images of `mse`, on noise: a normal law with exact mean and sd for these images.
 
     The p-value is two-sided.
+
+    Parameters
+    ----------
+    plain : ndarray of uint8, shape (N, H, W) or (N, H, W, 3)
+        The plain images that the noise is compared with.
+
+    Returns
+    -------
+    Null
+        In squared gray levels, of the mean over the N images; trusted from `ENOUGH_SAMPLES`
+        samples an image.
+
+    Raises
+    ------
+    TypeError, ValueError
+        No uint8 images.
 
     Examples
     --------
@@ -59,6 +95,21 @@ def mse_null(plain: np.ndarray) -> Null:
 def psnr(plain: np.ndarray, cipher: np.ndarray) -> np.ndarray:
     """Peak signal-to-noise ratio of each pair in dB, peak 255, infinite where they are equal.
 
+    Parameters
+    ----------
+    plain, cipher : ndarray of uint8, shape (N, H, W) or (N, H, W, 3)
+        Pairs.
+
+    Returns
+    -------
+    ndarray of float64, shape (N,)
+        In dB; infinite for equal images.
+
+    Raises
+    ------
+    TypeError, ValueError
+        No uint8 images, not pairs.
+
     Examples
     --------
     >>> black = np.zeros((1, 8, 8), np.uint8)
@@ -73,6 +124,21 @@ def psnr_null(plain: np.ndarray) -> Null:
     """Mean over images of `psnr`, on noise: a normal law, moments by the delta method on `mse`.
 
     Mean to the second order, sd to the first; the p-value is two-sided.
+
+    Parameters
+    ----------
+    plain : ndarray of uint8, shape (N, H, W) or (N, H, W, 3)
+        The plain images that the noise is compared with.
+
+    Returns
+    -------
+    Null
+        In dB, of the mean over the N images; trusted from `ENOUGH_SAMPLES` samples an image.
+
+    Raises
+    ------
+    TypeError, ValueError
+        No uint8 images.
 
     Examples
     --------
@@ -104,7 +170,26 @@ def ssim(plain: np.ndarray, cipher: np.ndarray) -> np.ndarray:
 
     Gaussian window of 11x11 pixels, sigma 1.5, K1 = 0.01, K2 = 0.03, range 255; the mean over the
     places where the whole window fits (libraries that pad the border differ in the third digit),
-    and over the channels of an RGB image. Sides are 11 pixels or more.
+    and over the channels of an RGB image.
+
+    Parameters
+    ----------
+    plain, cipher : ndarray of uint8, shape (N, H, W) or (N, H, W, 3)
+        Pairs, sides of 11 pixels or more.
+
+    Returns
+    -------
+    ndarray of float64, shape (N,)
+        Without unit, 1 for equal images.
+
+    Raises
+    ------
+    TypeError, ValueError
+        No uint8 images, not pairs, or images too small.
+
+    References
+    ----------
+    Wang, Bovik, Sheikh & Simoncelli (2004), equation 13.
 
     Examples
     --------
@@ -113,13 +198,15 @@ def ssim(plain: np.ndarray, cipher: np.ndarray) -> np.ndarray:
     [1.0]
     """
     check_pairs(plain, cipher, 11, "SSIM")
-    return np.array([
-        structural_similarity(
-            a, b, data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
-            channel_axis=-1 if a.ndim == 3 else None,
-        )
-        for a, b in zip(plain, cipher, strict=True)
-    ])
+    options = {
+        "data_range": 255,
+        "gaussian_weights": True,
+        "sigma": 1.5,
+        "use_sample_covariance": False,
+        "channel_axis": -1 if plain.ndim == 4 else None,
+    }
+    pairs = zip(plain, cipher, strict=True)
+    return np.array([structural_similarity(a, b, **options) for a, b in pairs])
 
 
 def ms_ssim(plain: np.ndarray, cipher: np.ndarray) -> np.ndarray:
@@ -127,7 +214,26 @@ def ms_ssim(plain: np.ndarray, cipher: np.ndarray) -> np.ndarray:
 
     Five scales with the paper's weights, window and constants of `ssim`; the mean over channels.
     A negative factor counts as 0, and so does then the product. Single precision: errors are below
-    1e-4. Sides are 161 pixels or more, for a window of 11 on the smallest scale.
+    1e-4. The least side leaves a window of 11 pixels on the smallest scale.
+
+    Parameters
+    ----------
+    plain, cipher : ndarray of uint8, shape (N, H, W) or (N, H, W, 3)
+        Pairs, sides of 161 pixels or more.
+
+    Returns
+    -------
+    ndarray of float64, shape (N,)
+        Without unit, 1 for equal images.
+
+    Raises
+    ------
+    TypeError, ValueError
+        No uint8 images, not pairs, or images too small.
+
+    References
+    ----------
+    Wang, Simoncelli & Bovik (2003), equation 7.
 
     Examples
     --------
@@ -146,7 +252,22 @@ def vif(plain: np.ndarray, cipher: np.ndarray) -> np.ndarray:
 
     From 0, above 1 where the ciphertext has the image at a higher contrast; NaN where the plain
     image is constant. Of the luma of an RGB image. Not symmetric. Single precision: errors are
-    below 1e-4. Sides are 41 pixels or more.
+    below 1e-4.
+
+    Parameters
+    ----------
+    plain, cipher : ndarray of uint8, shape (N, H, W) or (N, H, W, 3)
+        Pairs, sides of 41 pixels or more.
+
+    Returns
+    -------
+    ndarray of float64, shape (N,)
+        Without unit, 1 for equal images, NaN for a constant plain image.
+
+    Raises
+    ------
+    TypeError, ValueError
+        No uint8 images, not pairs, or images too small.
 
     Examples
     --------
@@ -165,7 +286,22 @@ def gmsd(plain: np.ndarray, cipher: np.ndarray) -> np.ndarray:
     """Gradient magnitude similarity deviation (Xue et al., 2014), 0 for equal images, by piq.
 
     Of the luma of an RGB image. Low means alike, but also alike everywhere: it is a standard
-    deviation over positions. Sides are 6 pixels or more, three after its halving of the image.
+    deviation over positions. The least side is three pixels after its halving of the image.
+
+    Parameters
+    ----------
+    plain, cipher : ndarray of uint8, shape (N, H, W) or (N, H, W, 3)
+        Pairs, sides of 6 pixels or more.
+
+    Returns
+    -------
+    ndarray of float64, shape (N,)
+        Without unit, 0 for equal images.
+
+    Raises
+    ------
+    TypeError, ValueError
+        No uint8 images, not pairs, or images too small.
 
     Examples
     --------
@@ -183,12 +319,36 @@ def lpips(plain: np.ndarray, cipher: np.ndarray) -> np.ndarray:
     """Learned perceptual patch similarity (Zhang et al., 2018), VGG-16, by piq; 0 for equal images.
 
     Gray images are repeated to three channels. Nothing is downloaded: the two files of weights
-    must lie in torch's cache. Sides are 32 pixels or more.
+    must lie in torch's cache.
+
+    Parameters
+    ----------
+    plain, cipher : ndarray of uint8, shape (N, H, W) or (N, H, W, 3)
+        Pairs, sides of 32 pixels or more.
+
+    Returns
+    -------
+    ndarray of float64, shape (N,)
+        Without unit, 0 for equal images.
 
     Raises
     ------
-    ValueError
-        Weights not there, or images too small.
+    TypeError, ValueError
+        No uint8 images, not pairs, too small, or the weights are not there.
+
+    Examples
+    --------
+    Where the weights are:
+
+    >>> image = np.arange(32 * 32, dtype=np.uint8).reshape(1, 32, 32)
+    >>> lpips(image, image).tolist()  # doctest: +SKIP
+    [0.0]
+
+    Anywhere:
+
+    >>> lpips(image[:, :16], image[:, :16])
+    Traceback (most recent call last):
+    ValueError: LPIPS needs sides of 32 pixels or more, not 16x32
     """
     check_pairs(plain, cipher, 32, "LPIPS")
     import torch
@@ -204,25 +364,29 @@ def lpips(plain: np.ndarray, cipher: np.ndarray) -> np.ndarray:
         simplefilter("ignore", UserWarning)  # piq asks torchvision for weights in the old way
         model = LPIPS(reduction="none")
 
-    def distance(a, b, data_range, reduction):
+    def distance(
+        a: "torch.Tensor", b: "torch.Tensor", data_range: float, reduction: str
+    ) -> "torch.Tensor":
         a, b = (x.expand(-1, 3, -1, -1) / data_range for x in (a, b))
         return model(a, b).reshape(1)
 
     return _by_piq(distance, plain, cipher)
 
 
-def _by_piq(metric, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def _by_piq(
+    metric: Callable[..., "torch.Tensor"], first: np.ndarray, second: np.ndarray
+) -> np.ndarray:
     """A function of piq on each pair, one at a time to bound memory."""
     import torch
 
     from leakage.estimators.threads import one_thread
 
-    def tensor(image):
+    def tensor(image: np.ndarray) -> torch.Tensor:
         deep = image.reshape(*image.shape[:2], -1).transpose(2, 0, 1)
         return torch.from_numpy(deep.astype(np.float32))[None]
 
+    def value(a: np.ndarray, b: np.ndarray) -> float:
+        return metric(tensor(a), tensor(b), data_range=255.0, reduction="none").item()
+
     with one_thread(), torch.inference_mode():
-        return np.array([
-            metric(tensor(a), tensor(b), data_range=255.0, reduction="none").item()
-            for a, b in zip(first, second, strict=True)
-        ])
+        return np.array([value(a, b) for a, b in zip(first, second, strict=True)])

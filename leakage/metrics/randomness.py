@@ -4,6 +4,7 @@ from typing import Literal
 
 import numpy as np
 from scipy.stats import binom, chi2, norm, pearson3, poisson
+from scipy.stats.distributions import rv_frozen
 
 from leakage.arguments import check_images
 from leakage.estimate import entropy
@@ -15,6 +16,21 @@ _STEPS = {"horizontal": (0, 1), "vertical": (1, 0), "diagonal": (1, 1)}
 
 def grey_entropy(images: np.ndarray) -> np.ndarray:
     """Plug-in entropy in bits of each image's values, 0 to 8, channels pooled.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (N, H, W) or (N, H, W, 3)
+        Ciphertexts.
+
+    Returns
+    -------
+    ndarray of float64, shape (N,)
+        In bits a sample.
+
+    Raises
+    ------
+    TypeError, ValueError
+        No uint8 images.
 
     Examples
     --------
@@ -37,6 +53,16 @@ def grey_entropy_null(samples: int, images: int = 1) -> Null:
         Of each image, all channels together.
     images : int
         Number of images.
+
+    Returns
+    -------
+    Null
+        In bits; trusted from `ENOUGH_SAMPLES` samples an image.
+
+    Raises
+    ------
+    ValueError
+        A number below 1.
 
     Examples
     --------
@@ -65,6 +91,16 @@ def local_entropy(
     seed : int
         Of the choice of blocks.
 
+    Returns
+    -------
+    ndarray of float64, shape (N,)
+        In bits a sample, 0 to 8.
+
+    Raises
+    ------
+    TypeError, ValueError
+        No uint8 images, or more blocks than fit.
+
     Examples
     --------
     >>> local_entropy(np.zeros((1, 352, 352), np.uint8)).tolist()
@@ -89,6 +125,18 @@ def local_entropy(
 def blocks_that_fit(images: np.ndarray, side: int = 44) -> int:
     """How many blocks `local_entropy` can choose from.
 
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (N, H, W) or (N, H, W, 3)
+        Ciphertexts.
+    side : int
+        Of a block in pixels.
+
+    Returns
+    -------
+    int
+        Whole disjoint blocks of one image, of all channels.
+
     Examples
     --------
     >>> blocks_that_fit(np.zeros((1, 256, 256), np.uint8))
@@ -105,6 +153,25 @@ def local_entropy_null(blocks: int = 30, images: int = 1, side: int = 44) -> Nul
     the sd of one block; the mean of 30 blocks has sd / sqrt(30), so that interval misses 72 % of
     noise.
 
+    Parameters
+    ----------
+    blocks : int
+        Of each image.
+    images : int
+        Number of images.
+    side : int
+        Of a block in pixels.
+
+    Returns
+    -------
+    Null
+        In bits; trusted from blocks of `ENOUGH_SAMPLES` pixels.
+
+    Raises
+    ------
+    ValueError
+        A number below 1.
+
     Examples
     --------
     >>> round(local_entropy_null().mean, 9)
@@ -116,6 +183,21 @@ def local_entropy_null(blocks: int = 30, images: int = 1, side: int = 44) -> Nul
 
 def chi_square(images: np.ndarray) -> np.ndarray:
     """Pearson's statistic of a uniform histogram, of each image, channels pooled; 0 if uniform.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (N, H, W) or (N, H, W, 3)
+        Ciphertexts.
+
+    Returns
+    -------
+    ndarray of float64, shape (N,)
+        Without unit; on noise about 255, its degrees of freedom.
+
+    Raises
+    ------
+    TypeError, ValueError
+        No uint8 images.
 
     Examples
     --------
@@ -130,6 +212,18 @@ def chi_square_null(samples: int, images: int = 1) -> Null:
     """Mean over images of `chi_square`, on noise: chi-square, 255 degrees of freedom an image.
 
     The p-value is one-sided, high.
+
+    Parameters
+    ----------
+    samples : int
+        Of each image, all channels together.
+    images : int
+        Number of images.
+
+    Returns
+    -------
+    Null
+        Without unit; trusted from `ENOUGH_SAMPLES` samples an image.
 
     Examples
     --------
@@ -153,6 +247,16 @@ def adjacent_correlation(images: np.ndarray, direction: Direction = "horizontal"
         Ciphertexts.
     direction : {"horizontal", "vertical", "diagonal"}
         The partner of a pixel is the one to the right, below, or both.
+
+    Returns
+    -------
+    ndarray of float64, shape (N,)
+        Without unit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        No uint8 images, or an unknown direction.
 
     Examples
     --------
@@ -196,6 +300,16 @@ def adjacent_correlation_null(
     images : int
         Number of images.
 
+    Returns
+    -------
+    Null
+        Without unit; trusted from `ENOUGH_SAMPLES` pairs of samples a channel.
+
+    Raises
+    ------
+    ValueError
+        Fewer than two pairs, or an unknown direction.
+
     Examples
     --------
     >>> round(adjacent_correlation_null((512, 512)).sd, 6)
@@ -221,7 +335,7 @@ def _histograms(images: np.ndarray) -> np.ndarray:
     return np.stack([np.bincount(x.ravel(), minlength=256) for x in check_images(images)])
 
 
-def _entropy_law(samples: int, repeats: int):
+def _entropy_law(samples: int, repeats: int) -> rv_frozen:
     """Law of the mean of `repeats` plug-in entropies of `samples` uniform samples of 8 bits."""
     if samples < 1 or repeats < 1:
         raise ValueError(f"samples and repeats must be positive, not {samples} and {repeats}")

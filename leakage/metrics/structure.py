@@ -32,6 +32,16 @@ def lss(
     beta : float
         Step of the difference, in gray levels.
 
+    Returns
+    -------
+    ndarray of float64, shape (N,)
+        Without unit, 1 for equal images.
+
+    Raises
+    ------
+    TypeError, ValueError
+        No uint8 images, not pairs, or images too small.
+
     Examples
     --------
     >>> image = np.full((1, 8, 16), 100, np.uint8)
@@ -63,6 +73,16 @@ def ess(plain: np.ndarray, cipher: np.ndarray, *, edge: float = 8.0) -> np.ndarr
         Pairs, of sides of 8 pixels or more.
     edge : float
         Least gradient of an edge, in gray levels a pixel.
+
+    Returns
+    -------
+    ndarray of float64, shape (N,)
+        Without unit, 1 for equal images with an edge.
+
+    Raises
+    ------
+    TypeError, ValueError
+        No uint8 images, not pairs, or images too small.
 
     Examples
     --------
@@ -98,6 +118,23 @@ def vsi(
     contrast, homogeneity and energy, each the mean a over directions in one image and b in the
     other, 2ab / (a² + b²) (1 where both are 0); their mean is the texture part.
     The index is the mean of the two parts; theirs weighs them by the image.
+
+    Parameters
+    ----------
+    plain, cipher : ndarray of uint8, shape (N, H, W) or (N, H, W, 3)
+        Pairs, of sides of 8 pixels or more.
+    thresholds : sequence of float
+        Of Canny's hysteresis, at least one.
+
+    Returns
+    -------
+    ndarray of float64, shape (N,)
+        Without unit, 1 for equal images.
+
+    Raises
+    ------
+    TypeError, ValueError
+        No uint8 images, not pairs, or images too small.
 
     Examples
     --------
@@ -148,12 +185,9 @@ def _edge_part(a: np.ndarray, b: np.ndarray, thresholds: Sequence[float]) -> flo
 
 def _texture_part(a: np.ndarray, b: np.ndarray) -> float:
     angles = np.arange(4) * np.pi / 4
+    binned = [(x * (_GRAY_BINS / 256)).astype(np.uint8) for x in (a, b)]
     matrices = [
-        graycomatrix(
-            (x * (_GRAY_BINS / 256)).astype(np.uint8), [1], angles, _GRAY_BINS, symmetric=True,
-            normed=True,
-        )
-        for x in (a, b)
+        graycomatrix(x, [1], angles, _GRAY_BINS, symmetric=True, normed=True) for x in binned
     ]
     one, other = (np.array([graycoprops(m, p).mean() for p in _TEXTURE]) for m in matrices)
     size = one**2 + other**2

@@ -3,10 +3,13 @@
 import math
 import re
 from collections.abc import Callable
+from functools import partial
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 
+from leakage.estimate import p_text
 from leakage.evidence.p_values import permutation_p_value
 from leakage.metrics import quality, randomness, structure
 from leakage.metrics.differences import differential, nbcr_null, npcr_null, uaci_null
@@ -15,7 +18,10 @@ from leakage.schemes import Scheme
 
 _COLUMNS = ["value", "null_mean", "null_sd", "p_value", "remark"]
 _HEADS = {
-    "value": "Value", "null_mean": "Null mean", "null_sd": "Null s.d.", "p_value": "$p$",
+    "value": "Value",
+    "null_mean": "Null mean",
+    "null_sd": "Null s.d.",
+    "p_value": "$p$",
     "remark": "Remark",
 }
 
@@ -31,6 +37,11 @@ _SIMULATED: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "VSI, our variant": structure.vsi,
 }
 _DIFFERENCES = {"NPCR": npcr_null, "UACI": uaci_null, "NBCR": nbcr_null}
+_CHANGES = {
+    "pixel changed": "one bit of one sample, same key and nonce",
+    "key bit flipped": "same image and nonce",
+}
+_Row = tuple[float, float, float, float, str]  # as in `_COLUMNS`
 
 
 class MetricsTable(pd.DataFrame):
@@ -38,10 +49,17 @@ class MetricsTable(pd.DataFrame):
 
     Columns are ``value``, ``null_mean``, ``null_sd``, ``p_value`` and ``remark``, see `table`; NaN
     is what does not exist or is not known.
+
+    Examples
+    --------
+    >>> image = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
+    >>> rows = table(image, image ^ 1)
+    >>> rows.loc[["MSE"], ["value", "remark"]].to_dict("list")
+    {'value': [1.0], 'remark': ['p-values need 1280 samples an image']}
     """
 
     @property
-    def _constructor(self):
+    def _constructor(self) -> type["MetricsTable"]:
         return MetricsTable
 
     def to_latex(self, *, caption: str | None = None, label: str | None = None) -> str:
@@ -53,6 +71,11 @@ class MetricsTable(pd.DataFrame):
         ----------
         caption, label : str, optional
             Either of them puts the tabular into a table environment.
+
+        Returns
+        -------
+        str
+            LaTeX, special characters escaped.
 
         Examples
         --------
@@ -144,9 +167,9 @@ def table(
     return frame.rename_axis("metric")
 
 
-def _row(values: np.ndarray, null_of: Callable[[int], Null], remark: str = "") -> tuple:
+def _row(values: np.ndarray, null_of: Callable[[int], Null], remark: str = "") -> _Row:
     """A row from one value an image, and the null of the mean of so many of them."""
-    value, defined = mean_of_defined(values), np.count_nonzero(~np.isnan(values))
+    value, defined = mean_of_defined(values), int(np.count_nonzero(~np.isnan(values)))
     remarks = [remark] if remark else []
     if defined < len(values):
         remarks.append(f"undefined for {len(values) - defined} of {len(values)} images")
@@ -158,31 +181,30 @@ def _row(values: np.ndarray, null_of: Callable[[int], Null], remark: str = "") -
     return value, null.mean, null.sd, null.p_value(value), "; ".join(remarks)
 
 
-def _empty(reason: str) -> tuple:
-    return (*[math.nan] * 4, reason)
+def _empty(reason: str) -> _Row:
+    return math.nan, math.nan, math.nan, math.nan, reason
 
 
 def _simulated_rows(
     plain: np.ndarray, cipher: np.ndarray, nulls: int, rng: np.random.Generator
-) -> dict[str, tuple]:
-    values, rows = {}, {}
+) -> dict[str, _Row]:
+    values: dict[str, np.ndarray] = {}
+    refused: dict[str, _Row] = {}
     for name, metric in _SIMULATED.items():
-        rows[name] = ()  # keeps the order
         try:
             values[name] = metric(plain, cipher)
-        except ValueError as error:  # too small images, missing weights
-            rows[name] = _empty(str(error))
+        except ValueError as error:  # too small images, missing weights: the row says so
+            refused[name] = _empty(str(error))
     drawn = {name: np.empty(nulls) for name in values}
     for i in range(nulls):
         noise = rng.integers(0, 256, plain.shape, np.uint8)
         for name in values:
             drawn[name][i] = mean_of_defined(_SIMULATED[name](plain, noise))
-    for name, value in values.items():
-        rows[name] = _ranked_row(value, drawn[name])
-    return rows
+    ranked = {name: _ranked_row(value, drawn[name]) for name, value in values.items()}
+    return {name: (ranked | refused)[name] for name in _SIMULATED}
 
 
-def _ranked_row(values: np.ndarray, drawn: np.ndarray) -> tuple:
+def _ranked_row(values: np.ndarray, drawn: np.ndarray) -> _Row:
     value, undefined = mean_of_defined(values), np.count_nonzero(np.isnan(values))
     remark = f"; undefined for {undefined} of {len(values)} images" if undefined else ""
     if len(drawn) < 2 or math.isnan(value):
@@ -193,7 +215,7 @@ def _ranked_row(values: np.ndarray, drawn: np.ndarray) -> tuple:
     return value, drawn.mean(), drawn.std(ddof=1), p, f"{len(drawn)} draws of noise{remark}"
 
 
-def _cipher_rows(cipher: np.ndarray, seed: int) -> dict[str, tuple]:
+def _cipher_rows(cipher: np.ndarray, seed: int) -> dict[str, _Row]:
     shape, samples = cipher.shape[1:], cipher[0].size
     blocks = min(30, randomness.blocks_that_fit(cipher))
     if blocks:
@@ -213,33 +235,27 @@ def _cipher_rows(cipher: np.ndarray, seed: int) -> dict[str, tuple]:
             randomness.chi_square(cipher), lambda n: randomness.chi_square_null(samples, n)
         ),
     }
-    for direction in ("horizontal", "vertical", "diagonal"):
+    for direction in get_args(randomness.Direction):
         rows[f"Correlation, {direction}"] = _row(
             randomness.adjacent_correlation(cipher, direction),
-            lambda n, d=direction: randomness.adjacent_correlation_null(shape, d, n),
+            partial(randomness.adjacent_correlation_null, shape, direction),
         )
     return rows
 
 
 def _difference_rows(
     plain: np.ndarray, scheme: Scheme | None, key: bytes | None, seed: int
-) -> dict[str, tuple]:
-    if scheme is None:
+) -> dict[str, _Row]:
+    if scheme is None or key is None:
         reason = "compares two ciphertexts: give scheme and key"
         return {f"{name}, %": _empty(reason) for name in _DIFFERENCES}
-    remarks = {
-        "pixel": "one bit of one sample, same key and nonce",
-        "key": "same image and nonce",
-    }
-    changes = differential(scheme, plain, key, seed=seed)
-    rows = {}
-    for column in changes:
-        name, change, _ = column.split(", ")
-        null = _DIFFERENCES[name](plain.size)
-        rows[column] = _row(
-            changes[column].to_numpy(), lambda _, null=null: null, remarks[change.split()[0]]
-        )
-    return rows
+    measured = differential(scheme, plain, key, seed=seed)
+
+    def row(name: str, change: str) -> _Row:
+        values = measured[f"{name}, {change}, %"].to_numpy()
+        return _row(values, lambda _: _DIFFERENCES[name](plain.size), _CHANGES[change])
+
+    return {f"{n}, {change}, %": row(n, change) for change in _CHANGES for n in _DIFFERENCES}
 
 
 def _cells(row: pd.Series) -> list[str]:
@@ -255,7 +271,7 @@ def _cells(row: pd.Series) -> list[str]:
         elif math.isinf(value):
             cells.append(r"$\infty$")
         elif name == "p_value":
-            cells.append("$<0.001$" if value < 0.001 else f"${value:.3f}$")
+            cells.append(f"${p_text(value).replace(' ', '')}$")
         else:
             cells.append(f"${value:z.{places}f}$")
     return cells
