@@ -63,6 +63,21 @@ def _histograms(images: np.ndarray) -> np.ndarray:
 def layer_names(model: str = BUNDLED) -> tuple[str, ...]:
     """Names of the layers of `model`, from the input to the output.
 
+    Parameters
+    ----------
+    model : str
+        As of `embed`. Nothing is downloaded.
+
+    Returns
+    -------
+    tuple of str
+        What `embed` takes as `layer`; for networks of torchvision every node of their graph.
+
+    Raises
+    ------
+    ValueError
+        Unknown model.
+
     Examples
     --------
     >>> layer_names()[0], layer_names()[-2]
@@ -88,19 +103,30 @@ def embed_layers(
 
     Parameters
     ----------
-    images, model, weights, seed, device, precision, compiled
+    images : ndarray of uint8, shape (N, H, W) or (N, H, W, 3)
         As of `embed`.
     layers : sequence of str
         As `layer` of `embed`.
+    model, weights, seed
+        As of `embed`.
     pooling : {"mean", "std", "grid"}
         What remains of a layer's map: its mean, its standard deviation, or the means over a 4x4
         grid, each of every channel.
     cache : bool
         Keep the result on disk, and take it from there if it is.
+    device, precision, compiled
+        As of `embed`.
 
     Returns
     -------
     dict of str to ndarray of float32, shape (N, d)
+        For each layer one row an image; d is the number of its channels, 16 times that for
+        ``"grid"``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As of `embed`, or another pooling.
 
     Examples
     --------
@@ -156,11 +182,13 @@ def embed(
     Returns
     -------
     ndarray of float32, shape (N, d)
+        One row an image; d is that of the layer, 1280 for the default.
 
     Raises
     ------
-    ValueError
-        Bad images, unknown model or layer, or weights that cannot be downloaded.
+    TypeError, ValueError
+        No uint8 images, unknown model or layer, weights that cannot be downloaded, or a device that
+        is not there.
 
     Examples
     --------
