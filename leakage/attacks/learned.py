@@ -193,6 +193,18 @@ def invert(
     ValueError
         Sides are no multiples of 8, or there are too few groups, or `held_out` or `steps` is out
         of range.
+
+    References
+    ----------
+    Ito, Kinoshita and Kiya (2020), Image transformation network for privacy-preserving deep neural
+    networks and its security evaluation.
+
+    Examples
+    --------
+    >>> images = np.random.default_rng(0).integers(0, 256, (10, 8, 8)).astype(np.uint8)
+    >>> found = invert(lambda images, key: images, images, steps=1)
+    >>> found.n, found.chance, found.pictures.shape
+    (2, 0.5, (2, 8, 8))
     """
     from leakage.attacks.inversion import inverted
 
@@ -224,6 +236,16 @@ def judged_images(groups: np.ndarray, held_out: float = 0.2, seed: int = 0) -> n
         Up to a half.
     seed : int
         As given to `invert`.
+
+    Returns
+    -------
+    ndarray of bool, shape (N,)
+        True where an image is judged on, False where it is learnt from.
+
+    Raises
+    ------
+    ValueError
+        `held_out` is out of range, or there are fewer groups than folds of that share.
 
     Examples
     --------

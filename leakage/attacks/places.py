@@ -69,6 +69,16 @@ def unshuffle(cipher: np.ndarray, places: np.ndarray) -> np.ndarray:
     places : ndarray of int, shape (H * W,)
         Where each pixel of the ciphertext comes from.
 
+    Returns
+    -------
+    ndarray of uint8, of the shape of `cipher`
+        The images.
+
+    Raises
+    ------
+    ValueError
+        As many places as pixels are needed.
+
     Examples
     --------
     >>> unshuffle(np.array([[[7, 8, 9]]], np.uint8), np.array([2, 0, 1])).tolist()

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.ndimage import median_filter
 
-from leakage.arguments import check_images
+from leakage.arguments import check_images, check_one_of
 
 #: Mean grey level that photographs are expected to have: that of the bundled ones is 112.
 TYPICAL_GREY = 112.0
@@ -31,6 +31,7 @@ def replace_planes(
     Returns
     -------
     ndarray of uint8, of the shape of `cipher`
+        The clear planes as they are, with the constant in place of the others.
 
     Raises
     ------
@@ -45,8 +46,7 @@ def replace_planes(
     check_images(cipher)
     if isinstance(mask, bool) or not isinstance(mask, int | np.integer) or not 0 <= mask <= 255:
         raise ValueError(f"mask must be a byte, from 0 to 255, not {mask!r}")
-    if value not in ("mid", "zero", "mean"):
-        raise ValueError(f"value must be 'mid', 'zero' or 'mean', not {value!r}")
+    check_one_of("value", value, ("mid", "zero", "mean"))
     if median not in range(1, 256, 2):
         raise ValueError(f"median must be a small odd number, not {median!r}")
     picture = cipher & np.uint8(255 - mask)
@@ -81,6 +81,7 @@ def unwrap_planes(cipher: np.ndarray, bits: int, *, grey: float = TYPICAL_GREY) 
     Returns
     -------
     ndarray of uint8, of the shape of `cipher`
+        The clear planes as they are, with the guess in place of the others.
 
     Raises
     ------

@@ -8,7 +8,27 @@ from leakage.arguments import check_images
 
 
 def fold(cipher: np.ndarray) -> np.ndarray:
-    """min(v, 255 - v), doubled: inversions of single samples vanish (Chang and Case, 2020).
+    """Fold samples at 128, so that inversions of single samples vanish (Chang and Case, 2020).
+
+    Parameters
+    ----------
+    cipher : ndarray of uint8, shape (N, H, W) or (N, H, W, 3)
+        Some of whose samples v are 255 - v, whichever.
+
+    Returns
+    -------
+    ndarray of uint8, of the shape of `cipher`
+        Twice min(v, 255 - v) of every sample.
+
+    Raises
+    ------
+    TypeError, ValueError
+        `cipher` is no array of images.
+
+    References
+    ----------
+    Chang and Case (2020), Attacks on image encryption schemes for privacy-preserving deep neural
+    networks.
 
     Examples
     --------
@@ -67,6 +87,13 @@ class Sketch(NamedTuple):
         AC coefficients of every block of luma that are not 0, 0 to 63.
     energy : ndarray of float, of the same shape
         Sum of the squares of its quantised AC coefficients.
+
+    Examples
+    --------
+    >>> from leakage.schemes.jpeg_coding import compressed
+    >>> found = jpeg_sketch(compressed(np.zeros((16, 8), np.uint8), 75))
+    >>> found.counts.shape, float(found.energy.max())
+    ((2, 1), 0.0)
     """
 
     counts: np.ndarray
@@ -83,6 +110,11 @@ def jpeg_sketch(data: bytes) -> Sketch:
     ----------
     data : bytes
         A JPEG file, for instance ``encrypt_jpeg(...).data``.
+
+    Returns
+    -------
+    Sketch
+        Counts and energy of the blocks of luma.
 
     Raises
     ------

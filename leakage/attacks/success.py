@@ -37,6 +37,12 @@ class Attack:
         What counts as one.
     pictures : ndarray of uint8 or None
         What the attack makes of the ciphertexts, one picture a trial.
+
+    Examples
+    --------
+    >>> found = Attack("guess", 0.5, 0.4, 0.6, 0.25, 100, "the right one of four")
+    >>> round(found.bits, 2), round(found.bits_low, 2)
+    (0.21, 0.08)
     """
 
     name: str
@@ -68,6 +74,29 @@ def counted(
 ) -> Attack:
     """An `Attack` from its count of successes.
 
+    Parameters
+    ----------
+    name : str
+        Of the attack.
+    hits, n : int
+        Successes and trials.
+    chance : float
+        Rate of guessing.
+    success : str
+        What counts as one.
+    pictures : ndarray of uint8, optional
+        What the attack makes of the ciphertexts, one picture a trial.
+
+    Returns
+    -------
+    Attack
+        With the exact 95 % interval of its rate.
+
+    Raises
+    ------
+    ValueError
+        Counts that are impossible.
+
     Examples
     --------
     >>> found = counted("guess", 50, 100, 0.5, "right")
@@ -87,6 +116,13 @@ def binomial_interval(hits: int, n: int, level: float = 0.95) -> tuple[float, fl
         Successes and trials.
     level : float
         Least coverage; what is left is shared between both sides.
+
+    Returns
+    -------
+    low : float
+        Lower end, at least 0.
+    high : float
+        Upper end, at most 1.
 
     Raises
     ------
@@ -210,7 +246,7 @@ def identify(
     first: int = 1,
     name: str = "identify",
 ) -> Attack:
-    """Does a picture that an attack made fit its own image best, among all?
+    """Count how often a picture that an attack made fits its own image best, among all.
 
     Fit is the absolute correlation of the two after a mean over 3 x 3 pixels. Candidates that fit
     equally well count against the attack.
@@ -228,6 +264,11 @@ def identify(
         Success is to be among the `first` best.
     name : str
         Of the attack that made the pictures.
+
+    Returns
+    -------
+    Attack
+        `chance` is that of a random order, `bits` what the rate says of an image.
 
     Raises
     ------

@@ -206,6 +206,44 @@ def test_pictures_on_the_page_are_those_of_the_audit():
     assert np.array_equal(shown, pictures["plain"][0])
 
 
+@audits
+def test_text_form_is_short(audit):
+    found = audit()
+    found = replace(found, verdict=found.verdict + " And more." * 100)
+    assert repr(found) == str(found)
+    assert len(repr(found)) <= 400
+    assert repr(found).startswith(audit().verdict)
+    assert f"{len(found.findings)} findings" in repr(found)
+
+
+def test_text_form_counts():
+    assert repr(found_leak()).splitlines()[1:] == [
+        "5 findings: 2 leak, 1 open, 2 not found",
+        "certified: 0.25 bits an image or more, at 95 % confidence",
+    ]
+    assert repr(undecided()).endswith("certified: no lower bound")
+
+
+@audits
+def test_cell_is_whole_escaped_and_without_resources(audit):
+    text = audit()._repr_html_()
+    cell = Page(text)
+    assert not cell.open
+    assert audit().verdict in cell.text
+    assert all(finding.name in cell.text for finding in audit().findings)
+    assert {tag for tag, _ in cell.tags} <= {
+        "div", "style", "p", "strong", "span", "em", "table", "thead", "tbody", "tr", "th", "td",
+        "details", "summary",
+    }  # fmt: skip
+    assert "<script" not in text
+    assert "url(" not in text
+    assert "@import" not in text
+
+
+def test_table_has_p_values_for_readers():
+    assert found_leak().table()["p"].tolist() == ["", "< 0.001", "0.400", "1.000", ""]
+
+
 def test_figures_leave_pyplot_alone():
     before = plt.get_fignums(), matplotlib.get_backend(), dict(matplotlib.rcParams)
     figure = figures.forest(found_leak())
