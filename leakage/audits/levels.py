@@ -306,7 +306,7 @@ def detectable_bits(sample: Sample, alpha: float, seed: int) -> float | None:
             planted = y + (rho * a + (np.sqrt(1 - rho**2) - 1) * b) @ along
             test = canonical_test(x, planted, groups=sample.groups, seed=seed,
                                   components=COMPONENTS, permutations=199)  # fmt: skip
-            hits += test.p_value <= alpha
+            hits += test.p_value is not None and test.p_value <= alpha
         return hits / trials
 
     grid = 2.0 ** np.arange(-5, 4.5, 0.5)
