@@ -5,13 +5,15 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib import import_module
+from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import get_args
+from typing import cast, get_args
 
 import numpy as np
 
+from leakage.arguments import check_one_of, object_named
+from leakage.estimate import Estimate
 from leakage.estimators.candidates import Method
 from leakage.estimators.certified import certified_mi
 from leakage.estimators.cross_fitting import estimate_mi
@@ -19,13 +21,14 @@ from leakage.estimators.pixels import pixel_mi_in_batches
 from leakage.evidence.samples import check_samples
 from leakage.pictures.image_sets import check_choice
 from leakage.schemes import Scheme, get_scheme
+from leakage.schemes.base import Keying
 
 #: The five axes, and what an entry that is only a word names.
 AXES = {"images": "source", "schemes": "name", "embeddings": "rung", "estimators": "method"}
 SEEDS = "seeds"
 #: The embedding that is none: the samples themselves.
 PIXELS = "pixels"
-DEFAULTS = {
+DEFAULTS: dict[str, dict[str, object]] = {
     "images": {"size": 64, "count": None, "mode": "gray", "seed": 0},
     "schemes": {"keying": "fresh", "key": 0},
     "embeddings": {"model": "efficientnet_lite0", "device": "auto", "precision": "float32"},
@@ -84,7 +87,7 @@ def read_grid(file: str | Path) -> object:
         raise ValueError(f"{path} is not YAML: {error}") from None
 
 
-def cells_of(grid: Mapping) -> list[Cell]:
+def cells_of(grid: object) -> list[Cell]:
     """Every cell of a grid, in its order.
 
     Parameters
@@ -110,37 +113,48 @@ def cells_of(grid: Mapping) -> list[Cell]:
         f"{name!r} is no axis; there are {', '.join([*AXES, SEEDS])}"
         for name in grid if name not in (*AXES, SEEDS)
     ]  # fmt: skip
-    axes: dict[str, list[dict]] = {axis: [] for axis in AXES}
+    axes: dict[str, list[dict]] = {}
     for axis in AXES:
-        entries = grid.get(axis)
-        if not isinstance(entries, list | tuple) or not entries:
-            problems.append(f"{axis} must be a list of at least one entry, not {entries!r}")
-            continue
-        for i, entry in enumerate(entries):
-            try:
-                for settings in _settings(axis, entry):
-                    _CHECKS[axis](settings)
-                    if settings in axes[axis]:
-                        raise ValueError(f"{json.dumps(settings)} is there twice")
-                    axes[axis].append(settings)
-            except (ValueError, TypeError) as error:
-                problems.append(f"{axis}[{i}]: {error}")
+        axes[axis], wrong = _levels(axis, grid.get(axis))
+        problems += wrong
     seeds = grid.get(SEEDS, [0])
-    if (
-        not isinstance(seeds, list | tuple) or not seeds
-        or any(isinstance(s, bool) or not isinstance(s, int) or s < 0 for s in seeds)
-        or len(set(seeds)) < len(seeds)
-    ):
+    if not _are_seeds(seeds):
         problems.append(f"seeds must be a list of different ints from 0, not {seeds!r}")
     if not problems:
         problems += _without_partner(axes)
     if problems:
         raise ValueError("this grid cannot be run:\n  - " + "\n  - ".join(problems))
     return [
-        Cell(*settings, seed)
-        for *settings, seed in product(*axes.values(), seeds)
-        if _meets(settings[2], settings[3])
+        Cell(images, scheme, embedding, estimator, seed)
+        for images, scheme, embedding, estimator in product(*axes.values())
+        if _meets(embedding, estimator)
+        for seed in seeds
     ]
+
+
+def _levels(axis: str, entries: object) -> tuple[list[dict], list[str]]:
+    """Settings of every level of every entry of an axis, and what is wrong with the others."""
+    if not isinstance(entries, list | tuple) or not entries:
+        return [], [f"{axis} must be a list of at least one entry, not {entries!r}"]
+    found: list[dict] = []
+    problems = []
+    for i, entry in enumerate(entries):
+        try:
+            for settings in _settings(axis, entry):
+                _CHECKS[axis](settings)
+                if settings in found:
+                    raise ValueError(f"{json.dumps(settings)} is there twice")
+                found.append(settings)
+        except (ValueError, TypeError) as error:
+            problems.append(f"{axis}[{i}]: {error}")
+    return found, problems
+
+
+def _are_seeds(seeds: object) -> bool:
+    if not isinstance(seeds, list | tuple) or not seeds:
+        return False
+    whole = all(isinstance(s, int) and not isinstance(s, bool) and s >= 0 for s in seeds)
+    return whole and len(set(seeds)) == len(seeds)
 
 
 def _meets(embedding: dict, estimator: dict) -> bool:
@@ -149,15 +163,21 @@ def _meets(embedding: dict, estimator: dict) -> bool:
 
 
 def _without_partner(axes: dict[str, list[dict]]) -> Iterator[str]:
-    for one, other, name in (("embeddings", "estimators", "rung"), ("estimators", "embeddings",
-                                                                   "method")):  # fmt: skip
-        for entry in axes[one]:
-            pairs = ((entry, e) if one == "embeddings" else (e, entry) for e in axes[other])
-            if not any(_meets(*pair) for pair in pairs):
-                yield (
-                    f"{one}: none of the {other} goes with {entry[name]!r}; the estimator 'pixel' "
-                    f"goes with the embedding {PIXELS!r}, every other with the others"
-                )
+    embeddings, estimators = axes["embeddings"], axes["estimators"]
+    lonely = [
+        ("embeddings", "estimators", embedding["rung"])
+        for embedding in embeddings
+        if not any(_meets(embedding, estimator) for estimator in estimators)
+    ] + [
+        ("estimators", "embeddings", estimator["method"])
+        for estimator in estimators
+        if not any(_meets(embedding, estimator) for embedding in embeddings)
+    ]
+    for axis, other, name in lonely:
+        yield (
+            f"{axis}: none of the {other} goes with {name!r}; the estimator 'pixel' "
+            f"goes with the embedding {PIXELS!r}, every other with the others"
+        )
 
 
 def _settings(axis: str, entry: object) -> Iterator[dict]:
@@ -167,32 +187,24 @@ def _settings(axis: str, entry: object) -> Iterator[dict]:
     if not isinstance(entry, Mapping) or AXES[axis] not in {**entry, **entry.get("levels", {})}:
         raise ValueError(f"an entry is a word, or a mapping with {AXES[axis]!r}, not {entry!r}")
     try:
-        entry = json.loads(json.dumps(dict(entry)))  # tuples become lists
+        plain = json.loads(json.dumps(dict(entry)))  # tuples become lists
     except TypeError as error:
         raise ValueError(f"is not plain data: {error}") from None
-    levels = entry.pop("levels", {})
+    levels = plain.pop("levels", {})
     if not isinstance(levels, dict) or not all(isinstance(v, list) and v for v in levels.values()):
         raise ValueError(f"levels must name non-empty lists of values, not {levels!r}")
-    if both := sorted(set(levels) & set(entry)):
+    if both := sorted(set(levels) & set(plain)):
         raise ValueError(f"{both[0]!r} is given as a value and in levels")
     for values in product(*levels.values()):
-        chosen = entry | dict(zip(levels, values, strict=True))
+        chosen = plain | dict(zip(levels, values, strict=True))
         yield {AXES[axis]: chosen[AXES[axis]]} | DEFAULTS[axis] | chosen
 
 
-def named(name: str) -> Callable:
-    """What ``"module:name"`` means.
-
-    Examples
-    --------
-    >>> named("math:sqrt")(9)
-    3.0
-    """
-    module, _, attribute = name.partition(":")
-    try:
-        return getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"cannot find {name}: {error}") from None
+def _named(name: str) -> Callable[..., object]:
+    found = object_named(name)
+    if not callable(found):
+        raise ValueError(f"{name} is neither a class nor a function")
+    return found
 
 
 def _tuples(value: object) -> object:
@@ -203,7 +215,10 @@ def scheme_of(settings: dict) -> Scheme:
     """The scheme that an entry of a grid means."""
     own = {k: _tuples(v) for k, v in settings.items() if k not in ("name", "keying", "key")}
     name = settings["name"]
-    return named(name)(**own) if ":" in str(name) else get_scheme(name, **own)
+    if ":" not in str(name):
+        return get_scheme(name, **own)
+    # a reader's own class need not be a subclass: its `encrypt` is tried before any work
+    return cast("Scheme", _named(name)(**own))
 
 
 def key_of(settings: dict) -> bytes:
@@ -211,15 +226,17 @@ def key_of(settings: dict) -> bytes:
     return np.random.default_rng([settings["key"], 2]).bytes(16)
 
 
-def estimator_of(settings: dict) -> Callable:
+def estimator_of(settings: dict) -> Callable[..., Estimate]:
     """Function of x, y, groups, seed and options; of batches in place of x and y for pixels."""
     method = settings["method"]
     if ":" in str(method):
-        return named(method)
+        return cast("Callable[..., Estimate]", _named(method))
     known = ("pixel", "certified", *get_args(Method))
     if method not in known:
         raise ValueError(f"no estimator {method!r}; there are {', '.join(known)}, or module:name")
-    return {"pixel": pixel_mi_in_batches, "certified": certified_mi}.get(method, estimate_mi)
+    if method == "pixel":
+        return pixel_mi_in_batches
+    return certified_mi if method == "certified" else estimate_mi
 
 
 def options_of(settings: dict) -> dict:
@@ -234,8 +251,7 @@ def _check_images(settings: dict) -> None:
 
 
 def _check_scheme(settings: dict) -> None:
-    if settings["keying"] not in ("fresh", "fixed"):
-        raise ValueError(f"keying must be 'fresh' or 'fixed', not {settings['keying']!r}")
+    check_one_of("keying", settings["keying"], get_args(Keying))
     if type(settings["key"]) is not int or settings["key"] < 0:
         raise ValueError(f"key must be an int from 0, the key's seed, not {settings['key']!r}")
     scheme = scheme_of(settings)
@@ -283,50 +299,59 @@ def problems_with(cells: list[Cell], first: np.ndarray, groups: np.ndarray) -> l
     groups : ndarray of int, shape (N,)
         Source of each image.
     """
+    tried = _Tried()
+    for cell in cells:
+        tried("scheme", cell.scheme, partial(_try_scheme, cell.scheme, first))
+        width = tried("embedding", cell.embedding, partial(_width, cell.embedding, first))
+        if width is not None:
+            label = f"on {json.dumps(cell.embedding)}: estimator"
+            tried(label, cell.estimator, partial(_try_estimator, cell.estimator, width, groups))
+    return tried.problems
+
+
+class _Tried:
+    """Tries everything once; keeps what it gave, and what is wrong."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+        self._given: dict[str, int | None] = {}
+
+    def __call__(self, what: str, settings: dict, action: Callable[[], int | None]) -> int | None:
+        label = f"{what} {json.dumps(settings)}"
+        if label not in self._given:
+            self._given[label] = None
+            try:
+                self._given[label] = action()
+            except (ValueError, TypeError) as error:
+                self.problems.append(f"{label}: {error}")
+        return self._given[label]
+
+
+def _try_scheme(settings: dict, first: np.ndarray) -> None:
+    key, keying = key_of(settings), settings["keying"]
+    cipher = scheme_of(settings).encrypt(first, key, first_index=0, keying=keying)
+    known = isinstance(cipher, np.ndarray) and cipher.dtype == np.uint8
+    if not known or cipher.shape != first.shape:
+        raise ValueError("encrypt must return uint8 of the shape of the images")
+
+
+def _width(settings: dict, first: np.ndarray) -> int:
+    """Dimensions of the vectors, 0 of pixels."""
     from leakage.vectors.embeddings import representations
 
-    tried: dict[str, str | int | None] = {}
+    rung = settings["rung"]
+    if rung == PIXELS:
+        return 0
+    options = {name: settings[name] for name in ("model", "precision")}
+    return representations(first, [rung], cache=False, **options)[rung].shape[1]
 
-    def attempt(what: str, settings: dict, action: Callable[[], object]) -> object:
-        label = f"{what} {json.dumps(settings)}"
-        if label not in tried:
-            try:
-                tried[label] = (None, action())
-            except (ValueError, TypeError) as error:
-                tried[label] = (f"{label}: {error}", None)
-        return tried[label][1]
 
-    def encrypt(settings: dict) -> None:
-        key, keying = key_of(settings), settings["keying"]
-        cipher = scheme_of(settings).encrypt(first, key, first_index=0, keying=keying)
-        if (
-            not isinstance(cipher, np.ndarray)
-            or (cipher.dtype, cipher.shape) != (np.uint8, first.shape)
-        ):  # fmt: skip
-            raise ValueError("encrypt must return uint8 of the shape of the images")
-
-    def width(settings: dict) -> int:
-        rung = settings["rung"]
-        if rung == PIXELS:
-            return 0
-        options = {name: settings[name] for name in ("model", "precision")}
-        return representations(first, [rung], cache=False, **options)[rung].shape[1]
-
-    def estimator(settings: dict, dimensions: int) -> None:
-        method = settings["method"]
-        if method not in ("certified", *get_args(Method)):
-            return
-        rows = np.arange(len(groups), dtype=float)[:, None]
-        check_samples(rows, rows, groups, settings.get("folds", 5))
-        if method == "ksg":
-            columns = np.zeros((len(groups), dimensions)) + rows
-            estimate_mi(columns, columns, "ksg", groups=groups, permutations=0)
-
-    for cell in cells:
-        attempt("scheme", cell.scheme, lambda s=cell.scheme: encrypt(s))
-        dimensions = attempt("embedding", cell.embedding, lambda s=cell.embedding: width(s))
-        if dimensions is not None:
-            label = f"on {json.dumps(cell.embedding)}: estimator"
-            attempt(label, cell.estimator,
-                    lambda s=cell.estimator, d=dimensions: estimator(s, d))  # fmt: skip
-    return [problem for problem, _ in tried.values() if problem]
+def _try_estimator(settings: dict, width: int, groups: np.ndarray) -> None:
+    method = settings["method"]
+    if method not in ("certified", *get_args(Method)):
+        return
+    rows = np.arange(len(groups), dtype=float)[:, None]
+    check_samples(rows, rows, groups, settings.get("folds", 5))
+    if method == "ksg":
+        columns = np.zeros((len(groups), width)) + rows
+        estimate_mi(columns, columns, "ksg", groups=groups, permutations=0)

@@ -3,17 +3,19 @@
 import hashlib
 import inspect
 import platform
+from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import cast
 
-from leakage.studies.grid import named
+from leakage.arguments import object_named
 
 _LIBRARIES = ("leakage", "numpy", "scipy", "scikit-learn", "torch")
 
 
 @cache
-def provenance() -> dict[str, str]:
+def stamp() -> dict[str, str]:
     """What a number depends on beside its settings: versions, this package's code, the machine."""
     code = hashlib.sha256()
     root = Path(__file__).parents[1]
@@ -26,9 +28,9 @@ def provenance() -> dict[str, str]:
     }  # fmt: skip
 
 
-def check_worker(stamp: dict[str, str]) -> None:
-    """Refuse to compute with other versions than those that a study began with."""
-    different = {k: (v, stamp[k]) for k, v in provenance().items() if v != stamp[k]}
+def check_worker(origin: dict[str, str]) -> None:
+    """Refuse to compute with other versions than those of the `stamp` that a study began with."""
+    different = {k: (v, origin[k]) for k, v in stamp().items() if v != origin[k]}
     if different:
         told = ", ".join(f"{k} {here}, not {there}" for k, (here, there) in different.items())
         raise RuntimeError(f"this worker has {told}; give all the same environment")
@@ -44,7 +46,10 @@ def source_digest(name: str) -> str | None:
     """
     if ":" not in name:
         return None
-    return hashlib.sha256(Path(inspect.getsourcefile(named(name))).read_bytes()).hexdigest()
+    file = inspect.getsourcefile(cast("Callable", object_named(name)))
+    if file is None:
+        raise ValueError(f"{name} has no file of Python code that a result could be tied to")
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
 def memory_mb() -> float | None:

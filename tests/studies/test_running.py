@@ -19,9 +19,11 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 import leakage
 from leakage.__main__ import main
-from leakage.studies import running
-from leakage.studies.grid import cells_of, key_of
-from leakage.studies.provenance import provenance
+from leakage.studies.estimating import estimate_cell
+from leakage.studies.files import CellFiles
+from leakage.studies.grid import Cell, cells_of, key_of
+from leakage.studies.provenance import stamp
+from leakage.studies.table import VARYING
 from leakage.vectors.embeddings import representations
 from leakage.vectors.layers import found_device
 
@@ -39,7 +41,8 @@ REAL = {
     "schemes": [BITPLANE],
     "embeddings": ["pixels", "histogram", "stem"],
     "estimators": [
-        {"method": "canonical", "folds": 3}, {"method": "certified", "folds": 3},
+        {"method": "canonical", "folds": 3},
+        {"method": "certified", "folds": 3},
         {"method": "pixel", "permutations": 9},
     ],
     "seeds": [0, 1],
@@ -52,7 +55,7 @@ def run(grid, out, **options):
 
 def assert_same(one, other):
     """To the last digit."""
-    one, other = (table.drop(columns=list(running.VARYING)) for table in (one, other))
+    one, other = (table.drop(columns=list(VARYING)) for table in (one, other))
     pd.testing.assert_frame_equal(one, other, check_exact=True)
 
 
@@ -123,7 +126,7 @@ def test_rows_tell_settings_time_memory_and_provenance(real):
     assert (real["error"] == "").all()
     assert (real[["seconds", "memory_mb"]] > 0).all(axis=None)
     assert real.loc[real["embedding.rung"] == "stem", "shared_seconds"].gt(0).all()
-    for name, value in provenance().items():
+    for name, value in stamp().items():
         assert set(real[name]) == {value}
     assert list(real["seed"][:2]) == [0, 1], "rows in the order of the grid"
     device = found_device("auto")
@@ -213,19 +216,16 @@ def test_a_failed_shared_step_fails_its_own_cells_alone(tmp_path):
 
 
 def test_a_worker_with_other_versions_is_refused(tmp_path):
-    stamp = provenance() | {"numpy": "0.1"}
-    cell = {"estimator": {"method": "canonical"}}
-    paths = {"cell": tmp_path / "cells" / "a.json", "cipher": tmp_path / "b.npy"}
-    running._estimate_cell(cell, paths, stamp)
-    error = json.loads(paths["cell"].read_text())["error"]
+    cell = Cell({}, {}, {}, {"method": "canonical"}, seed=0)
+    files = CellFiles(*(tmp_path / name for name in ("x.npy", "g.npy", "p.npy", "c.npy", "r.json")))
+    estimate_cell(cell, files, stamp() | {"numpy": "0.1"})
+    error = json.loads(files.row.read_text())["error"]
     assert f"this worker has numpy {np.__version__}, not 0.1" in error
 
 
 def test_shared_steps_by_two_at_once_are_whole(tmp_path):
     """Two studies in one folder want the same files."""
-    both = [
-        PROCESSES.Process(target=_in_a_process, args=(SLEEPING, tmp_path, 1)) for _ in range(2)
-    ]
+    both = [PROCESSES.Process(target=_in_a_process, args=(SLEEPING, tmp_path, 1)) for _ in range(2)]
     for process in both:
         process.start()
     for process in both:
@@ -321,7 +321,7 @@ def test_a_worker_without_the_device_says_so_and_other_embeddings_go_on(tmp_path
 
 
 def test_without_pyarrow_the_error_names_the_fix(tmp_path, monkeypatch):
-    monkeypatch.setattr(running, "find_spec", lambda name: None)
+    monkeypatch.setattr("leakage.studies.running.find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"pip install 'leakage\[scale\]'"):
         run(SLEEPING, tmp_path / "out")
 
@@ -342,6 +342,13 @@ def test_from_the_shell(tmp_path, capsys):
         assert main(command) == 2
         assert capsys.readouterr().err.startswith("error: ")
     assert main(["study", str(tmp_path / "none.json"), "-o", out]) == 2
+
+
+def test_the_number_of_processes_is_what_joblib_was_told(tmp_path):
+    grid = SLEEPING | {"estimators": ["cells:process"], "seeds": [0, 1]}
+    with joblib.parallel_config(n_jobs=1):
+        table = run(grid, tmp_path, n_jobs=None)
+    assert set(table["bits"]) == {os.getpid()}
 
 
 @pytest.mark.parametrize("workers", [2, pytest.param(4, marks=pytest.mark.slow)])

@@ -1,0 +1,57 @@
+"""One cell of a study: from stored vectors to the row of a table."""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import numpy as np
+
+from leakage.studies.array_files import read_batches
+from leakage.studies.files import CellFiles, about, is_finished, write_json
+from leakage.studies.grid import PIXELS, Cell, estimator_of, options_of
+from leakage.studies.provenance import check_worker, memory_mb
+from leakage.studies.shared_steps import told
+
+#: Samples that are counted at once, and so in memory.
+_TOGETHER = 2**24
+
+
+def estimate_cell(cell: Cell, files: CellFiles, origin: dict[str, str]) -> None:
+    """Compute one cell and write it."""
+    from leakage.estimators.threads import one_thread
+
+    if is_finished(files.row):  # by a worker that died before it could say so
+        return
+    start = time.perf_counter()
+    try:
+        check_worker(origin)
+        with one_thread():
+            row = _estimate(cell, files)
+    except Exception as error:  # whatever it is, the other cells go on
+        row = {"error": told(error)}
+    took = about(files.cipher)
+    shared = json.loads(took.read_bytes()) if took.is_file() else {}
+    row |= {"seconds": time.perf_counter() - start, "shared_seconds": shared.get("seconds"),
+            "device": shared.get("device"), "memory_mb": memory_mb(), **origin}  # fmt: skip
+    write_json(files.row, row)
+
+
+def _estimate(cell: Cell, files: CellFiles) -> dict[str, object]:
+    function, options = estimator_of(cell.estimator), options_of(cell.estimator)
+    if cell.embedding["rung"] == PIXELS:
+        found = function(lambda: _pairs(files), seed=cell.seed, **options)
+    else:
+        x, y, groups = (np.load(path) for path in (files.plain, files.cipher, files.groups))
+        found = function(x, y, groups=groups, seed=cell.seed, **options)
+    row = asdict(found)
+    details = json.dumps(dict(row["details"]), default=float)
+    return row | {"flags": "; ".join(row["flags"]), "details": details, "error": ""}
+
+
+def _pairs(files: CellFiles) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Batches of plain images and their ciphertexts."""
+    shape = np.load(files.plain, mmap_mode="r").shape
+    images = max(1, _TOGETHER // int(np.prod(shape[1:])))
+    plain, cipher = (read_batches(path, images) for path in (files.plain, files.cipher))
+    return zip(plain, cipher, strict=True)
