@@ -9,6 +9,7 @@ needed at run time.
 
 import hashlib
 import math
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import torch
@@ -39,11 +40,20 @@ class SameConv(nn.Conv2d):
 
     packed: torch.Tensor | None = None
 
-    def __init__(self, channels_in, channels_out, kernel, stride=1, groups=1, *, relu6=True):
+    def __init__(
+        self,
+        channels_in: int,
+        channels_out: int,
+        kernel: int,
+        stride: int = 1,
+        groups: int = 1,
+        *,
+        relu6: bool = True,
+    ) -> None:
         super().__init__(channels_in, channels_out, kernel, stride, groups=groups)
         self.relu6 = relu6
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         kernel, stride = self.weight.shape[-1], self.stride[0]
         wide = stride > 1  # by a row and a column of zeros
         padding = [
@@ -65,10 +75,7 @@ class SameConv(nn.Conv2d):
             self.weight = nn.Parameter(F.pad(self.weight, (1, 0, 1, 0)), requires_grad=False)
 
     def pack(self) -> None:
-        """Have oneDNN convolve and clamp in one pass, its weights laid out in advance.
-
-        By the operators that torch.compile uses for it; torch has no public ones.
-        """
+        """Have oneDNN convolve and clamp in one pass, its weights laid out in advance."""
         self.packed = torch.ops.aten.mkldnn_reorder_conv2d_weight(
             self.weight.to_mkldnn(), [self.weight.shape[-1] // 2] * 2, self.stride, self.dilation,
             self.groups,
@@ -78,7 +85,9 @@ class SameConv(nn.Conv2d):
 class Block(nn.Module):
     """Inverted residual: expand, depthwise convolution, project."""
 
-    def __init__(self, channels_in, kernel, stride, expansion, channels_out):
+    def __init__(
+        self, channels_in: int, kernel: int, stride: int, expansion: int, channels_out: int
+    ) -> None:
         super().__init__()
         wide = channels_in * expansion
         self.expand = SameConv(channels_in, wide, 1) if expansion > 1 else None
@@ -86,7 +95,7 @@ class Block(nn.Module):
         self.project = SameConv(wide, channels_out, 1, relu6=False)
         self.residual = stride == 1 and channels_in == channels_out
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = x if self.expand is None else self.expand(x)
         y = self.project(self.depthwise(y))
         return y.add_(x) if self.residual else y
@@ -95,7 +104,7 @@ class Block(nn.Module):
 class EfficientNetLite0(nn.Module):
     """The network. Layers: ``stem``, ``blocks.0`` to ``blocks.15``, ``head``, ``classifier``."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.stem = SameConv(3, 32, 3, 2)
         blocks, channels = [], 32
@@ -121,17 +130,21 @@ class EfficientNetLite0(nn.Module):
             part.to(dtype)
 
     def pack(self) -> None:
-        """`SameConv.pack` everywhere, where oneDNN is there and knows the type."""
+        """`SameConv.pack` everywhere, where oneDNN is there and knows the type.
+
+        By the operators that torch.compile uses for it. torch has no public ones: where it has
+        these no more, the plain convolutions do the same, only slower.
+        """
+        if not torch.backends.mkldnn.is_available() or not _has_packed_operators():
+            return
         reduced = self.head.weight.dtype == torch.bfloat16
-        if not torch.backends.mkldnn.is_available() or (
-            reduced and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
-        ):
+        if reduced and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
             return
         for module in self.modules():
             if isinstance(module, SameConv):
                 module.pack()
 
-    def early(self, images):
+    def early(self, images: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
         """Yield ``(name, output)`` of the layers with large maps, the first to `LAST_EARLY`.
 
         Parameters
@@ -147,7 +160,7 @@ class EfficientNetLite0(nn.Module):
         yield "stem", x
         yield from self._through(x.to(self.head.weight.dtype), range(EARLY_BLOCKS))
 
-    def late(self, x):
+    def late(self, x: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
         """Yield ``(name, output)`` of the layers after `LAST_EARLY`, given its output."""
         for name, output in self._through(x, range(EARLY_BLOCKS, len(self.blocks))):
             yield name, output
@@ -155,16 +168,25 @@ class EfficientNetLite0(nn.Module):
         yield "head", output
         yield "classifier", self.classifier(output.mean((2, 3)))
 
-    def _through(self, x, blocks):
+    def _through(
+        self, x: torch.Tensor, blocks: Iterable[int]
+    ) -> Iterator[tuple[str, torch.Tensor]]:
         for i in blocks:
             x = self.blocks[i](x)
             yield f"blocks.{i}", x
 
-    def forward(self, images):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits, shape (N, 1000)."""
         *_, (_, x) = self.early(images)
         *_, (_, logits) = self.late(x)
         return logits
+
+
+def _has_packed_operators() -> bool:
+    return hasattr(torch.ops.aten, "mkldnn_reorder_conv2d_weight") and all(
+        hasattr(torch.ops.mkldnn, name)
+        for name in ("_convolution_pointwise", "_is_mkldnn_bf16_supported")
+    )
 
 
 def _of_samples(stem: SameConv, channels: int) -> SameConv:
@@ -190,7 +212,9 @@ LAST_EARLY = f"blocks.{EARLY_BLOCKS - 1}"
 LAYERS = ("stem", *(f"blocks.{i}" for i in range(16)), "head", "classifier")
 
 
-def _folded(stored: dict[str, torch.Tensor], conv: str, norm: str) -> tuple[torch.Tensor, ...]:
+def _folded(
+    stored: dict[str, torch.Tensor], conv: str, norm: str
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Weight and bias of a convolution followed by batch normalisation, as one convolution."""
     gain = stored[f"{norm}.weight"] / torch.sqrt(stored[f"{norm}.running_var"] + EPSILON)
     bias = stored[f"{norm}.bias"] - gain * stored[f"{norm}.running_mean"]
@@ -211,9 +235,10 @@ def _stored_weights() -> dict[str, torch.Tensor]:
 
 
 def _pretrained_state() -> dict[str, torch.Tensor]:
-    stored, state = _stored_weights(), {}
+    stored = _stored_weights()
+    state: dict[str, torch.Tensor] = {}
 
-    def put(name, conv, norm):
+    def put(name: str, conv: str, norm: str) -> None:
         state[f"{name}.weight"], state[f"{name}.bias"] = _folded(stored, conv, norm)
 
     put("stem", "_conv_stem", "_bn0")

@@ -8,14 +8,15 @@ import hashlib
 import os
 from collections.abc import Sequence
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
+from typing import cast
 
 import joblib
 import numpy as np
 import torch
 
 from leakage.arguments import check_images
-from leakage.vectors import efficientnet_lite, layers
 from leakage.vectors.layers import (
     BUNDLED,
     GRID,
@@ -44,10 +45,10 @@ def cache_folder() -> Path:
 
 @cache
 def _code_digest() -> str:
-    """Changes with the modules that make vectors, and torch's version, as the vectors may."""
-    digest = hashlib.sha256(torch.__version__.encode())
-    for file in (__file__, layers.__file__, efficientnet_lite.__file__):
-        digest.update(Path(file).read_bytes())
+    """Changes with the modules that make vectors and with torch's versions, as the vectors may."""
+    digest = hashlib.sha256(f"{torch.__version__} {version('torchvision')}".encode())
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
@@ -111,7 +112,8 @@ def embed_layers(
         As of `embed`.
     pooling : {"mean", "std", "grid"}
         What remains of a layer's map: its mean, its standard deviation, or the means over a 4x4
-        grid, each of every channel.
+        grid, each of every channel. A layer of tokens has no grid, and one of plain vectors is
+        taken whole.
     cache : bool
         Keep the result on disk, and take it from there if it is.
     device, precision, compiled
@@ -126,7 +128,7 @@ def embed_layers(
     Raises
     ------
     TypeError, ValueError
-        As of `embed`, or another pooling.
+        As of `embed`, another pooling, or a grid of a layer that gives no map.
 
     Examples
     --------
@@ -134,10 +136,11 @@ def embed_layers(
     >>> found["stem"].shape, found["head"].shape
     ((2, 32), (2, 1280))
     """
-    layers = tuple(layers)
-    check_layers(layers, layer_names(model), model)
-    run = Run(model, layers, weights, seed, pooling, found_device(device), precision, compiled)
-    return _embed(images, run, cache)
+    named = tuple(layers)
+    check_layers(named, layer_names(model), model)
+    run = Run(model, named, weights, seed, pooling, found_device(device), precision, compiled)
+    found = _embed(images, run, cache)
+    return {layer: found[layer] for layer in named}
 
 
 def embed(
@@ -174,7 +177,8 @@ def embed(
         differ by rounding.
     precision : {"float32", "bfloat16"}
         ``"bfloat16"`` is about one and a half times as fast on processors that have it, and good
-        to one or two digits; vectors are float32 all the same.
+        to one or two digits; vectors are float32 all the same. ``"float32"`` is float32 on a GPU
+        too, whatever torch is told of TensorFloat-32.
     compiled : bool
         Compile the network by `torch.compile`, once for each size of images and of batches. Whether
         it is faster then depends on network and machine: time it. Needs a C++ compiler.
@@ -197,9 +201,11 @@ def embed(
     """
     if layer is None and model in (BUNDLED, HISTOGRAM):
         layer = "head" if model == BUNDLED else HISTOGRAM
-    where = {"device": device, "precision": precision, "compiled": compiled}
     if layer is not None:
-        return embed_layers(images, [layer], model, weights=weights, seed=seed, **where)[layer]
+        return embed_layers(
+            images, [layer], model, weights=weights, seed=seed, device=device,
+            precision=precision, compiled=compiled,
+        )[layer]  # fmt: skip
     run = Run(model, (None,), weights, seed, "mean", found_device(device), precision, compiled)
     return _embed(images, run, cache=True)[None]
 
@@ -287,7 +293,7 @@ def representations(
     for pooling in dict.fromkeys(p for _, p in split.values()):
         layers = [layer for layer, p in split.values() if p == pooling]
         vectors = embed_layers(
-            images, layers, model, pooling=pooling, cache=cache, device=device,
+            images, layers, model, pooling=cast(Pooling, pooling), cache=cache, device=device,
             precision=precision, compiled=compiled,
         )  # fmt: skip
         found |= {r: vectors[layer] for r, (layer, p) in split.items() if p == pooling}

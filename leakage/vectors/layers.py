@@ -3,10 +3,12 @@
 On the processor or on a GPU, in single precision or in bfloat16, compiled or not.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 from urllib.error import URLError
 
 import numpy as np
@@ -14,7 +16,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from leakage.arguments import check_one_of
 from leakage.vectors import efficientnet_lite
+
+if TYPE_CHECKING:
+    from torchvision.models import WeightsEnum
 
 BUNDLED = "efficientnet_lite0"
 #: Cells of a grid along each side.
@@ -25,6 +31,9 @@ Precision = Literal["float32", "bfloat16"]
 BATCH_PIXELS = {"cpu": 128 * 64 * 64, "cuda": 64 * 512 * 512}
 #: Through the bundled network's first blocks on a CPU, whose cache does not hold the maps of more.
 EARLY_PIXELS = 16 * 64 * 64
+#: Vectors of each layer of a batch; None is what the final classifier is given.
+Forward = Callable[[torch.Tensor], dict[str | None, torch.Tensor]]
+_SETTINGS = threading.Lock()  # torch's settings belong to the whole process
 
 
 class Run(NamedTuple):
@@ -42,12 +51,12 @@ class Run(NamedTuple):
 
 def check_run(run: Run) -> None:
     """Refuse what no network can be run with."""
-    for name, known in (
-        ("weights", ("default", None)), ("pooling", get_args(Pooling)),
-        ("precision", get_args(Precision)), ("compiled", (False, True)),
-    ):  # fmt: skip
-        if (value := getattr(run, name)) not in known:
-            raise ValueError(f"{name} must be {' or '.join(map(repr, known))}, not {value!r}")
+    if run.weights not in ("default", None):
+        raise ValueError(f"weights must be 'default' or None, not {run.weights!r}")
+    check_one_of("pooling", run.pooling, get_args(Pooling))
+    check_one_of("precision", run.precision, get_args(Precision))
+    if run.compiled not in (False, True):
+        raise ValueError(f"compiled must be False or True, not {run.compiled!r}")
 
 
 def found_device(device: str) -> str:
@@ -97,7 +106,7 @@ def check_layers(layers: Sequence[str], known: Sequence[str], model: str) -> Non
             raise ValueError(f"{model} has no layer {layer!r}; it has {shown}")
 
 
-def _torchvision_weights(model: str):
+def _torchvision_weights(model: str) -> "WeightsEnum":
     from torchvision import models
 
     known = models.list_models(module=models)
@@ -128,38 +137,46 @@ def _torchvision_model(model: str, weights: str | None, seed: int) -> nn.Module:
     return network.eval().requires_grad_(False)
 
 
-def _pooled(output: torch.Tensor, pooling: Pooling) -> torch.Tensor:
+def _pooled(output: torch.Tensor, pooling: Pooling, layer: str | None) -> torch.Tensor:
     """(N, C, H, W) or (N, tokens, C) to (N, d), anything else to (N, everything); float32."""
-    space = {4: (2, 3), 3: 1}.get(output.ndim)
-    if space is None:
+    if output.ndim not in (3, 4):
         return output.flatten(1).float()
     if pooling == "grid" and output.ndim == 4:
         return F.adaptive_avg_pool2d(output.float(), GRID).flatten(1)
+    if pooling == "grid":
+        raise ValueError(
+            f"layer {layer!r} gives {output.shape[1]} tokens and no map that a grid could divide; "
+            "pool it by 'mean' or 'std', or name a layer that gives a map"
+        )
+    space = (2, 3) if output.ndim == 4 else (1,)
     if pooling == "std":
         return output.float().std(space)
     return output.mean(space, dtype=torch.float32)
 
 
-def _bundled_forward(run: Run) -> Callable:
+def _bundled_forward(run: Run) -> Forward:
     network = efficientnet_lite.efficientnet_lite0(run.weights, run.seed)
     network.to(run.device).reduce(getattr(torch, run.precision))
     # what pays on a CPU and is not for the compiler: packed weights, first blocks in parts
     by_hand = run.device == "cpu" and not run.compiled
     if by_hand:
         network.pack()
-    deepest = max(run.layers, key=efficientnet_lite.LAYERS.index)
+    wanted = [layer for layer in run.layers if layer is not None]
+    deepest = max(wanted, key=efficientnet_lite.LAYERS.index)
 
-    def passed(outputs):
+    def passed(
+        outputs: Iterable[tuple[str, torch.Tensor]],
+    ) -> tuple[dict[str | None, torch.Tensor], torch.Tensor]:
         """Vectors of the wanted layers among `outputs`, and the last output."""
-        found = {}
+        found: dict[str | None, torch.Tensor] = {}
         for name, output in outputs:
-            if name in run.layers:
-                found[name] = _pooled(output, run.pooling)
+            if name in wanted:
+                found[name] = _pooled(output, run.pooling, name)
             if name == deepest:
                 break
         return found, output
 
-    def forward(batch):
+    def forward(batch: torch.Tensor) -> dict[str | None, torch.Tensor]:
         step = _images_in(EARLY_PIXELS, batch) if by_hand else len(batch)
         passes = [passed(network.early(part)) for part in batch.split(step)]
         found = {name: torch.cat([vectors[name] for vectors, _ in passes]) for name in passes[0][0]}
@@ -170,7 +187,7 @@ def _bundled_forward(run: Run) -> Callable:
     return forward
 
 
-def _torchvision_forward(run: Run) -> Callable:
+def _torchvision_forward(run: Run) -> Forward:
     network = _torchvision_model(run.model, run.weights, run.seed)
     network = network.to(run.device, getattr(torch, run.precision))
     network = network.to(memory_format=torch.channels_last)
@@ -186,16 +203,16 @@ def _torchvision_forward(run: Run) -> Callable:
             f"{run.model} ends in no linear layer; name one of layer_names({run.model!r})"
         )
 
-    def forward(batch):
+    def forward(batch: torch.Tensor) -> dict[str | None, torch.Tensor]:
         # gray: three equal channels
         batch = batch[:, None].expand(-1, 3, -1, -1) if batch.ndim == 3 else batch.movedim(-1, 1)
         x = preprocess(batch).to(getattr(torch, run.precision), memory_format=torch.channels_last)
-        found = {}
+        found: dict[str | None, torch.Tensor] = {}
         if named:
-            found = {k: _pooled(v, run.pooling) for k, v in extractor(x).items()}
+            found |= {k: _pooled(v, run.pooling, k) for k, v in extractor(x).items()}
         if None in run.layers:  # what the last linear layer, the classifier, is given
             hook = linear[-1].register_forward_pre_hook(
-                lambda _, given: found.__setitem__(None, _pooled(given[0], run.pooling))
+                lambda _, given: found.__setitem__(None, _pooled(given[0], run.pooling, None))
             )
             network(x)
             hook.remove()
@@ -205,7 +222,7 @@ def _torchvision_forward(run: Run) -> Callable:
 
 
 @lru_cache(maxsize=2)  # whoever embeds a large set in batches asks again and again
-def _forward(run: Run) -> Callable:
+def _forward(run: Run) -> Forward:
     """Function of a batch of images on the run's device."""
     forward = (_bundled_forward if run.model == BUNDLED else _torchvision_forward)(run)
     # with sizes left open the compiler has not ended after ten minutes
@@ -226,6 +243,36 @@ def _on_device(images: np.ndarray, step: int, device: str) -> Iterator[torch.Ten
         yield batch
 
 
+def _tf32_switches() -> list[tuple[object, str, object]]:
+    """Where torch keeps whether matrices and convolutions may be TensorFloat-32, and its "no"."""
+    matrices, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
+    if hasattr(convolutions, "conv"):  # since torch 2.9, which warns of the older switches
+        newer = (matrices, convolutions.conv)
+        return [(where, "fp32_precision", "ieee") for where in newer]
+    return [(where, "allow_tf32", False) for where in (matrices, convolutions)]
+
+
+@contextmanager
+def _whole_float32() -> Iterator[None]:
+    """No TensorFloat-32 meanwhile: a GPU would round float32 to 10 of its 23 bits, and not say so.
+
+    The caller's settings come back, also after an error.
+    """
+    with _SETTINGS:
+        allowing = [
+            (where, name, off, setting)
+            for where, name, off in _tf32_switches()
+            if (setting := getattr(where, name)) not in (off, "none")
+        ]
+        try:
+            for where, name, off, _ in allowing:
+                setattr(where, name, off)
+            yield
+        finally:
+            for where, name, _, setting in allowing:
+                setattr(where, name, setting)
+
+
 def pooled_layers(images: np.ndarray, run: Run) -> dict[str | None, np.ndarray]:
     """Vectors of each of the layers.
 
@@ -238,7 +285,7 @@ def pooled_layers(images: np.ndarray, run: Run) -> dict[str | None, np.ndarray]:
 
     Returns
     -------
-    dict of str to ndarray of float32, shape (N, d)
+    dict of str or None to ndarray of float32, shape (N, d)
 
     Examples
     --------
@@ -250,7 +297,8 @@ def pooled_layers(images: np.ndarray, run: Run) -> dict[str | None, np.ndarray]:
     most = BATCH_PIXELS["cpu" if run.device == "cpu" else "cuda"]
     step = _images_in(most, images)
     parts = []
-    with torch.inference_mode():
+    gpu_float32 = run.device != "cpu" and run.precision == "float32"
+    with torch.inference_mode(), _whole_float32() if gpu_float32 else nullcontext():
         for batch in _on_device(images, step, run.device):
             parts.append(forward(batch))
         return {

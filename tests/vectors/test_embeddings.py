@@ -1,3 +1,5 @@
+from contextlib import nullcontext
+from types import SimpleNamespace
 from urllib.error import URLError
 
 import numpy as np
@@ -5,12 +7,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from torchvision.models import VisionTransformer
 
 import leakage
 from leakage.pictures.photographs import PHOTOGRAPHS
-from leakage.vectors import efficientnet_lite
+from leakage.vectors import efficientnet_lite, layers
 from leakage.vectors.efficientnet_lite import _stored_weights, efficientnet_lite0
-from leakage.vectors.layers import BATCH_PIXELS
+from leakage.vectors.layers import BATCH_PIXELS, Run, pooled_layers
 
 
 @pytest.mark.parametrize(("name", "label"), [("cat", 285), ("coffee", 967)])
@@ -86,6 +89,31 @@ def test_packed_is_the_same(shape, rng):
         torch.testing.assert_close(found[name], expected[name], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("namespace", "gone"),
+    [("mkldnn", "_convolution_pointwise"), ("mkldnn", "_is_mkldnn_bf16_supported"),
+     ("aten", "mkldnn_reorder_conv2d_weight")],
+)  # fmt: skip
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_without_oneDNNs_operators_the_plain_ones_do_the_same(
+    namespace, gone, precision, photographs, monkeypatch
+):
+    """They are private to torch, which may rename them."""
+    there = getattr(torch.ops, namespace)
+    left = SimpleNamespace(**{name: getattr(there, name) for name in dir(there) if name != gone})
+    monkeypatch.setattr(torch.ops, namespace, left)
+    network = efficientnet_lite0()
+    network.reduce(getattr(torch, precision))
+    images = torch.from_numpy(photographs.images[:2])
+    with torch.inference_mode():
+        expected = network_outputs(network, images)
+        network.pack()
+        assert network.head.packed is None
+        found = network_outputs(network, images)
+    for name in found:
+        assert torch.equal(found[name], expected[name])
+
+
 def test_layers_and_shapes(photographs):
     images = photographs.images[:3]
     names = leakage.layer_names()
@@ -102,11 +130,10 @@ def test_layers_and_shapes(photographs):
 def test_vectors_do_not_depend_on_the_batch(photographs, precision, monkeypatch):
     """More images than one batch, which pass through the first blocks in parts, or few by few."""
     images = photographs.images[:150]
+    names = ["stem", "blocks.2", "blocks.3", "head"]
 
     def embedded():
-        return leakage.embed_layers(
-            images, ["stem", "blocks.2", "blocks.3", "head"], precision=precision, cache=False
-        )
+        return leakage.embed_layers(images, names, precision=precision, device="cpu", cache=False)
 
     together = embedded()
     monkeypatch.setitem(BATCH_PIXELS, "cpu", 7 * 64 * 64)
@@ -136,17 +163,15 @@ def test_compiled_is_the_same(photographs):
     """For a second size of images too: with sizes left open its compilation did not end."""
     whole_and_part = photographs.images[:140]
     for images in (whole_and_part, whole_and_part[:20, :48, :56]):
-        for layers, model, weights in (
+        for names, model, weights in (
             (["stem", "head"], "efficientnet_lite0", "default"),
             (["features.1"], "mobilenet_v3_small", None),
         ):
             plain, compiled = (
-                leakage.embed_layers(
-                    images, layers, model, weights=weights, compiled=c, cache=False
-                )
+                leakage.embed_layers(images, names, model, weights=weights, compiled=c, cache=False)
                 for c in (False, True)
             )
-            for layer in layers:
+            for layer in names:
                 assert np.allclose(plain[layer], compiled[layer], rtol=1e-3, atol=1e-3)
 
 
@@ -166,7 +191,63 @@ def test_gpu_gives_what_the_cpu_gives(photographs, model, weights):
         for device in ("cpu", "cuda", "auto")
     )
     assert np.array_equal(gpu, auto)
-    assert np.allclose(cpu, gpu, rtol=1e-2, atol=1e-2)  # TensorFloat-32 in convolutions
+    assert np.allclose(cpu, gpu, rtol=1e-3, atol=1e-3)
+
+
+@needs_gpu
+def test_a_gpu_does_not_round_float32(photographs):
+    """The caller allows TensorFloat-32: of ours nothing changes, and the setting stays."""
+    images, tf32 = photographs.images[:50], layers._tf32_switches()
+    default = leakage.embed(images, device="cuda")
+    before = [getattr(where, name) for where, name, _ in tf32]
+    allowed = "tf32" if tf32[0][1] == "fp32_precision" else True
+    try:
+        for where, name, _ in tf32:
+            setattr(where, name, allowed)
+        run = Run("efficientnet_lite0", ("head",), "default", 0, "mean", "cuda", "float32", False)
+        found = pooled_layers(images, run)["head"]
+        assert [getattr(where, name) for where, name, _ in tf32] == [allowed, allowed]
+    finally:
+        for (where, name, _), setting in zip(tf32, before, strict=True):
+            setattr(where, name, setting)
+    assert np.array_equal(found, default)
+    assert np.allclose(found, leakage.embed(images, device="cpu"), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_tf32_is_off_for_float32_on_a_gpu_alone_and_comes_back(precision, fails, monkeypatch):
+    """What happens on a GPU, shown on a device that is not there."""
+    places = [SimpleNamespace(allow_tf32=value) for value in (True, False)]
+    seen = []
+
+    def forward(batch):
+        seen.append([place.allow_tf32 for place in places])
+        if fails:
+            raise OverflowError
+        return {"head": batch.float()}
+
+    monkeypatch.setattr(
+        layers, "_tf32_switches", lambda: [(place, "allow_tf32", False) for place in places]
+    )
+    monkeypatch.setattr(layers, "_forward", lambda run: forward)
+    monkeypatch.setattr(layers, "_on_device", lambda images, *_: [torch.from_numpy(images)])
+    run = Run("efficientnet_lite0", ("head",), "default", 0, "mean", "cuda", precision, False)
+    with pytest.raises(OverflowError) if fails else nullcontext():
+        pooled_layers(np.zeros((2, 4, 4), np.uint8), run)
+    assert seen == [[precision == "bfloat16", False]]
+    assert [place.allow_tf32 for place in places] == [True, False]
+
+
+def test_torchs_own_switches_of_tf32_come_back():
+    def state():
+        return [getattr(where, name) for where, name, _ in layers._tf32_switches()]
+
+    before = state()
+    assert before[1] in ("tf32", True), "of convolutions, torch's default"
+    with layers._whole_float32():
+        assert all(value in ("none", "ieee", False) for value in state())
+    assert state() == before
 
 
 @needs_gpu
@@ -199,7 +280,7 @@ def test_batches_go_to_the_device_pinned_and_in_order(photographs, monkeypatch):
             return self
 
     monkeypatch.setattr(torch, "from_numpy", lambda x: torch.tensor(x).as_subclass(Sent))
-    found = list(leakage.vectors.layers._on_device(photographs.images[:5], 2, "cuda"))
+    found = list(layers._on_device(photographs.images[:5], 2, "cuda"))
     assert sent == ["pinned", ("cuda", True)] * 3
     assert np.array_equal(torch.cat(found).numpy(), photographs.images[:5])
 
@@ -242,6 +323,27 @@ def test_torchvision_models(photographs):
     assert early.shape == (2, 16)
     assert torch.equal(torch.get_rng_state(), state)
     assert "features.0" in leakage.layer_names("mobilenet_v3_small")
+
+
+def test_a_grid_of_tokens_is_refused(photographs, monkeypatch):
+    """A vision transformer's layer is a row of tokens, of which one is no place at all."""
+
+    def small(model, weights, seed):
+        sizes = {"num_layers": 1, "num_heads": 1, "hidden_dim": 4, "mlp_dim": 4}
+        network = VisionTransformer(image_size=224, patch_size=32, **sizes)
+        return network.eval().requires_grad_(False)
+
+    monkeypatch.setattr(layers, "_torchvision_model", small)
+    layers._forward.cache_clear()
+    images, tokens = photographs.images[:2], "encoder.layers.encoder_layer_0"
+    of = {"model": "vit_b_32", "weights": None, "cache": False}
+    assert leakage.embed_layers(images, [tokens], pooling="std", **of)[tokens].shape == (2, 4)
+    assert leakage.embed_layers(images, ["conv_proj"], pooling="grid", **of)["conv_proj"].shape == (
+        2, 64,
+    )  # fmt: skip
+    with pytest.raises(ValueError, match=f"layer '{tokens}' gives 50 tokens .*by 'mean' or 'std'"):
+        leakage.embed_layers(images, [tokens], pooling="grid", **of)
+    layers._forward.cache_clear()
 
 
 def test_histogram(photographs):
@@ -322,7 +424,7 @@ def test_pooling_of_a_layer(photographs):
     grid = found["stem:grid"].reshape(4, 32, 16)
     assert grid.mean(2) == pytest.approx(found["stem"], abs=1e-5)
     assert (found["stem:std"] >= 0).all()
-    with pytest.raises(ValueError, match="pooling must be 'mean' or 'std' or 'grid'"):
+    with pytest.raises(ValueError, match="pooling must be 'mean', 'std' or 'grid'"):
         leakage.representations(images, ["stem:max"])
     with pytest.raises(ValueError, match="no layer 'nonsense'"):
         leakage.representations(images, ["nonsense"])
