@@ -32,9 +32,7 @@ def estimators():
     }
     ours["ours, pixel_mi"] = lambda x, y: leakage.pixel_mi(x, y, permutations=0).bits
     peers = {
-        "scikit-learn, plug-in": lambda x, y: (
-            mutual_info_score(x.ravel(), y.ravel()) / np.log(2)
-        )
+        "scikit-learn, plug-in": lambda x, y: mutual_info_score(x.ravel(), y.ravel()) / np.log(2)
     }
     if find_spec("infomeasure"):
         import infomeasure

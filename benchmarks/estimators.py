@@ -68,9 +68,7 @@ TASKS |= {
 }
 
 
-def plain_mine(
-    x: np.ndarray, y: np.ndarray, seed: int, held_out: bool, steps: int = 800
-) -> float:
+def plain_mine(x: np.ndarray, y: np.ndarray, seed: int, held_out: bool, steps: int = 800) -> float:
     """The usual MINE: a joint critic, one shuffled partner, moving average; in bits."""
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(x), generator=generator)
@@ -146,9 +144,9 @@ def estimators(x: np.ndarray, y: np.ndarray, seed: int, task: str) -> dict[str, 
         found["ours, spiked CCA"] = lambda: leakage.spiked_cca(x, y).bits
     if len(x) == 1000:
         for name in ("nwj", "infonce", "smile"):
-            found[f"ours, {name}"] = lambda name=name: leakage.estimate_mi(
-                x, y, name, seed=seed
-            ).bits
+            found[f"ours, {name}"] = lambda name=name: (
+                leakage.estimate_mi(x, y, name, seed=seed).bits
+            )
     found["plain MINE, on its training samples"] = lambda: plain_mine(x, y, seed, False)
     found["plain MINE, held out"] = lambda: plain_mine(x, y, seed, True)
     if dimensions == 2:
