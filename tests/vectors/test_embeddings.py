@@ -255,7 +255,7 @@ def test_gpu_takes_bfloat16_and_colour():
     images = leakage.load_images(count=20, mode="rgb").images
     exact = leakage.embed(images, device="cpu")
     near = leakage.embed(images, device="cuda", precision="bfloat16")
-    assert np.linalg.norm(near - exact) < 0.05 * np.linalg.norm(exact)
+    assert np.linalg.norm(near - exact) < 0.08 * np.linalg.norm(exact)
 
 
 def test_auto_is_the_cpu_where_there_is_no_gpu(photographs, monkeypatch):
