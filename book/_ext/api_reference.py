@@ -155,38 +155,38 @@ def _types(value: Any) -> Iterator[type]:
 @cache
 def names() -> tuple[Name, ...]:
     """All that the reference describes, each thing once, under the first of these names."""
-    package = import_module(PACKAGE)
     found: dict[str, Name] = {}
-
-    def add(module: str, name: str) -> None:
+    for module, name in _named():
         value = _get(module, name)
-        if inspect.ismodule(value):
-            for offered in _offered(value):
-                add(value.__name__, offered)
-        else:
-            home = _home(module, name, value)
-            found.setdefault(home, Name(f"{module}.{name}", home, value))
-
-    # names without a dot first, which are the shorter ones
-    for name in package.__all__:
-        if not inspect.ismodule(_get(PACKAGE, name)):
-            add(PACKAGE, name)
-    for file in sorted(Path(package.__file__).parent.glob("*/__init__.py")):
-        room = import_module(f"{PACKAGE}.{file.parent.name}")
-        for name in getattr(room, "__all__", ()):
-            add(room.__name__, name)
-    for module, name in imported_by_chapters():
-        add(module, name)
-    for scheme in import_module(f"{PACKAGE}.schemes")._SCHEMES.values():
-        add(f"{PACKAGE}.schemes", scheme.__name__)
+        offered = _offered(value) if inspect.ismodule(value) else [name]
+        where = value.__name__ if inspect.ismodule(value) else module
+        for one in offered:
+            value = _get(where, one)
+            home = _home(where, one, value)
+            found.setdefault(home, Name(f"{where}.{one}", home, value))
     todo = list(found.values())
-    while todo:
+    while todo:  # and whatever these take or return
         for kind in _types(todo.pop().value):
             home = _home(kind.__module__, kind.__name__, kind)
             if home not in found:
                 found[home] = Name(home, home, kind)
                 todo.append(found[home])
     return tuple(found.values())
+
+
+def _named() -> Iterator[tuple[str, str]]:
+    """Module and name of all that is public or used by a chapter, the shorter names first."""
+    package = import_module(PACKAGE)
+    for name in package.__all__:
+        if not inspect.ismodule(_get(PACKAGE, name)):
+            yield PACKAGE, name
+    for file in sorted(Path(package.__file__).parent.glob("*/__init__.py")):
+        room = import_module(f"{PACKAGE}.{file.parent.name}")
+        for name in getattr(room, "__all__", ()):
+            yield room.__name__, name
+    yield from imported_by_chapters()
+    for scheme in import_module(f"{PACKAGE}.schemes.registry")._SCHEMES.values():
+        yield f"{PACKAGE}.schemes", scheme.__name__
 
 
 def on_page(page: str) -> list[Name]:
