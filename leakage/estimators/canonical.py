@@ -103,10 +103,23 @@ def canonical_test(
 
     Parameters
     ----------
-    x, y, groups, folds, seed, permutations
-        As of `leakage.estimate_mi`.
+    x, y : ndarray of float, shape (N, dx) and (N, dy)
+        Paired rows.
+    groups : ndarray, shape (N,), optional
+        Source image of each row; without it every row is its own.
+    folds : int
+        At least 2, at most the number of groups.
+    seed : int
+        Of the split and the permutations.
     components : int
         Principal components kept of each vector.
+    permutations : int
+        Of each fold. 0 gives no p-value.
+
+    Returns
+    -------
+    LeakTest
+        The p-value, and z in standard deviations of the null.
 
     Raises
     ------

@@ -236,6 +236,35 @@ def mine(
 ) -> Estimate:
     """Held-out MINE: `estimate_mi` with ``method="mine"``, a network and nothing else.
 
+    Parameters
+    ----------
+    x, y : ndarray of float, shape (N, dx) and (N, dy)
+        Paired rows.
+    groups : ndarray, shape (N,), optional
+        Source image of each row; without it every row is its own.
+    folds : int
+        At least 2, at most the number of groups.
+    seed : int
+        Of the split, the network and the permutations.
+    components : int
+        Principal components kept of each vector.
+    permutations : int
+        Of each fold of the test. 0 gives no p-value.
+
+    Returns
+    -------
+    Estimate
+        In bits, as of `estimate_mi`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `estimate_mi`.
+
+    References
+    ----------
+    Belghazi et al. (2018), Mutual Information Neural Estimation, ICML, equations 5 and 12.
+
     Examples
     --------
     >>> rng = np.random.default_rng(0)

@@ -14,7 +14,7 @@ from leakage.studies.files import files_of, is_finished, remove_fragments, text_
 from leakage.studies.grid import cells_of, read_grid
 from leakage.studies.provenance import stamp
 from leakage.studies.shared_steps import shared_tasks, store_image_sets
-from leakage.studies.table import table_of
+from leakage.studies.results import table_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -23,7 +23,7 @@ from leakage.studies.estimating import estimate_cell
 from leakage.studies.files import CellFiles
 from leakage.studies.grid import Cell, cells_of, key_of
 from leakage.studies.provenance import stamp
-from leakage.studies.table import VARYING
+from leakage.studies.results import VARYING
 from leakage.vectors.embeddings import representations
 from leakage.vectors.layers import found_device
 
