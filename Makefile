@@ -7,13 +7,20 @@ LOG    := $(VENV)/pip.log
 TORCH_INDEX_URL ?=
 # MPLBACKEND must not be set here: kernels inherit it, and "agg" silently drops every inline figure.
 
-.PHONY: help book test test-slow lint measure links dist screenshots clean
+MINIMUM := .venv-minimum
+# Left out where only the package is tested: what needs the built book, or the tools that build it.
+WITHOUT_BOOK := $(patsubst %,--ignore-glob='*/test_%.py',book colab contributing explorer_in_browser extensions \
+  launch notebooks pages_in_browser) -k "not test_in_the_book"
+
+.PHONY: help book test test-slow coverage minimum lint measure links dist screenshots clean
 
 help:
 	@echo "make book         build the book into _build/html (installs what it needs into $(VENV) first)"
 	@echo "make test         build the book, lint, and run the tests"
 	@echo "make test-slow    the statistical tests that take minutes"
-	@echo "make lint         ruff on the package, scripts, tests and notebooks; zizmor on the workflows"
+	@echo "make coverage     how much of the package its tests run, and no less than 92 %"
+	@echo "make minimum      the package's tests with the oldest libraries it admits, in $(MINIMUM)"
+	@echo "make lint         style, types, imports, docstrings, notebooks and workflows; at each commit: $(BIN)/pre-commit install"
 	@echo "make links        ask every site that the book links to, answers in _build/links.txt"
 	@echo "make dist         wheel and source distribution into dist"
 	@echo "make screenshots  pictures of every built page into _build/screenshots (needs Chromium)"
@@ -46,14 +53,36 @@ book: $(STAMP)
 	$(BIN)/jupyter-book build . --all -W -n --keep-going
 	$(BIN)/python scripts/check_book.py _build/html
 
+# Two workers, each with one thread: the threads of two would wait for each other.
 test: book lint
-	$(BIN)/python -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
 
+coverage: $(STAMP)
+	$(BIN)/python -m pytest leakage tests $(WITHOUT_BOOK) -m "not slow" -n auto -q --cov=leakage --cov-fail-under=92
+
+# From nothing each time: uv keeps whatever is installed and good enough. For the same reason torch comes first and
+# alone from an index of one's own, and the others from the usual one, since such an index has few versions of them.
+minimum:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
+	  echo "The oldest libraries have wheels for Python 3.11, and '$(PYTHON)' is not that: make minimum PYTHON=python3.11" >&2; exit 1; }
+	rm -rf $(MINIMUM)
+	$(PYTHON) -m venv $(MINIMUM)
+	$(MINIMUM)/bin/python -m pip install -q -c constraints.txt uv
+	test -z "$(TORCH_INDEX_URL)" || $(MINIMUM)/bin/uv pip install --python $(MINIMUM) --resolution lowest-direct \
+	  --no-deps --default-index "$(TORCH_INDEX_URL)" $$(grep -oE 'torch(vision)?>=[0-9.]+' pyproject.toml)
+	$(MINIMUM)/bin/uv pip install --python $(MINIMUM) --resolution lowest-direct -c constraints-minimum.txt -e '.[test]'
+	$(MINIMUM)/bin/python -m pytest leakage tests $(WITHOUT_BOOK) -m "not slow"
+
 lint: $(STAMP)
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/check_docstrings.py
+	$(BIN)/nbstripout --keep-id --verify notebooks/*.ipynb
 	$(BIN)/zizmor --offline --quiet .github
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml

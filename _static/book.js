@@ -10,6 +10,9 @@ document.addEventListener("DOMContentLoaded", function () {
     e.setAttribute("role", "navigation");
     e.setAttribute("aria-label", "Book home");
   });
+  each(".bd-sidebar-primary li > details > summary", function (e) {
+    e.setAttribute("aria-label", "Pages below: " + e.closest("li").querySelector("a").textContent.trim());
+  });
   // Roles whose required children or parents docutils does not write.
   each('.citation-list[role="list"], [role="doc-biblioentry"]', function (e) { e.removeAttribute("role"); });
 

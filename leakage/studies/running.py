@@ -13,8 +13,8 @@ from leakage.studies.estimating import estimate_cell
 from leakage.studies.files import files_of, is_finished, remove_fragments, text_of, write_json
 from leakage.studies.grid import cells_of, read_grid
 from leakage.studies.provenance import stamp
-from leakage.studies.shared_steps import shared_tasks, store_image_sets
 from leakage.studies.results import table_of
+from leakage.studies.shared_steps import shared_tasks, store_image_sets
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -168,6 +168,12 @@ def test_a_release_installs_what_the_constraints_say():
         assert re.search(rf"^{tool}==", constraints, re.M), f"what builds is not pinned: {tool}"
 
 
+def test_every_weekly_failure_is_reported():
+    jobs = read(GITHUB / "workflows" / "weekly.yml")["jobs"]
+    assert {*jobs["report"]["needs"]} == {*jobs} - {"report"}
+    assert jobs["report"]["if"] == "failure()"
+
+
 def test_the_linkchecker_blocks_nothing():
     (links,) = [s for s in steps(GITHUB / "workflows" / "weekly.yml") if s.get("name") == "links"]
     assert links["continue-on-error"] is True
