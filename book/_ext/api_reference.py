@@ -186,7 +186,7 @@ def _named() -> Iterator[tuple[str, str]]:
             yield room.__name__, name
     yield from imported_by_chapters()
     for scheme in import_module(f"{PACKAGE}.schemes.registry")._SCHEMES.values():
-        yield f"{PACKAGE}.schemes", scheme.__name__
+        yield scheme.__module__, scheme.__name__
 
 
 def on_page(page: str) -> list[Name]:
