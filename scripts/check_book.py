@@ -37,6 +37,7 @@ class Page(HTMLParser):
         self.classes: set[str] = set()
         self._text: list[str] = []
         self._skip = False
+        self._example = False
         self.feed(path.read_text(encoding="utf8"))
         self.text = "".join(self._text)
 
@@ -53,12 +54,15 @@ class Page(HTMLParser):
         if urlsplit(loaded).netloc:
             self.elsewhere.append(loaded)
         self._skip = tag in ("script", "style")
+        # the reference shows examples of docstrings, which may end in an error on purpose
+        self._example |= "doctest" in a.get("class", "").split()
 
     def handle_endtag(self, tag: str) -> None:
         self._skip = False
+        self._example &= tag != "pre"
 
     def handle_data(self, data: str) -> None:
-        if not self._skip:
+        if not self._skip and not self._example:
             self._text.append(data)
 
 

@@ -34,7 +34,7 @@ def promised():
         names = getattr(module, "__all__", None) or [n for n in own if not n.startswith("_")]
         yield from (f"{module.__name__}.{name}" for name in names)
     yield from ("leakage.notebook.claim", "leakage.notebook.players.player")
-    yield from ("leakage.notebook.check_parameters", "leakage.schemes.BitPlane")
+    yield from ("leakage.notebook.check_parameters", "leakage.schemes.bit_planes.BitPlane")
 
 
 def test_every_public_name_is_described():
@@ -88,7 +88,7 @@ def test_imports_of_a_cell():
         ("`bits` planes", "``bits`` planes"),
         ("`study` is a parameter here", "``study`` is a parameter here"),
         ("``code`` and :math:`x`", "``code`` and :math:`x`"),
-        ("`BitPlane.mask`", ":py:obj:`BitPlane.mask <leakage.schemes.BitPlane.mask>`"),
+        ("`BitPlane.mask`", ":py:obj:`BitPlane.mask <leakage.schemes.bit_planes.BitPlane.mask>`"),
     ],
 )
 def test_backticks_become_links_or_code(text, shown):

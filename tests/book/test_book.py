@@ -49,7 +49,8 @@ def test_a_good_site_passes(tmp_path):
         '<a href="https://example.org/x">out</a> '
         '<link rel="canonical" href="https://example.org/a"> <img src="b.html" alt="b"> '
         "if a &lt; b: error",
-        b='<p id="x y">B</p><script>"<Figure size"</script>',
+        b='<p id="x y">B</p><script>"<Figure size"</script><div class="doctest highlight-default">'
+        "<div><pre>Traceback <span>(most</span> recent call last)</pre></div></div>",
     )
     assert check_book.problems(tmp_path, ["a", "b"]) == []
 
@@ -73,6 +74,10 @@ def test_a_good_site_passes(tmp_path):
             "a.html: shows 'Traceback (most recent call last)'",
         ),
         ('<div class="output traceback">x</div>', "a.html: a traceback"),
+        (
+            '<div class="doctest"><pre>x</pre></div><pre>CellExecutionError</pre>',
+            "a.html: shows 'CellExecutionError'",
+        ),
         ('<div class="output stderr">x</div>', "a.html: output on stderr"),
         ("<pre>✓ two is even\n✗ one is even</pre>", "a.html: shows '✗ '"),
         ("<pre>&lt;Figure size 640x480&gt;</pre>", "a.html: shows '<Figure size'"),
