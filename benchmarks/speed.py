@@ -47,7 +47,10 @@ from leakage.truth.channels import gaussian
 from leakage.vectors.efficientnet_lite import MEAN, STD
 
 ROOT = Path(__file__).resolve().parents[1]
-README, RECORDED = ROOT / "benchmarks" / "README.md", ROOT / "leakage" / "recorded" / "speed.csv"
+README, RECORDED = (
+    ROOT / "benchmarks" / "README.md",
+    ROOT / "leakage" / "notebook" / "records" / "speed.csv",
+)
 BEGIN, END = "<!-- speed -->", "<!-- end of speed -->"
 FIRST_VERSION = "1b77b05"
 HEADER = ("part", "task", "contender", "repetition", "error", "seconds")

@@ -33,7 +33,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from provenance import stamp  # noqa: E402
 
-RECORDED = ROOT / "leakage" / "recorded" / "chapters.csv"
+RECORDED = ROOT / "leakage" / "notebook" / "records" / "chapters.csv"
 PACKAGES = ["numpy", "scipy", "scikit-learn", "torch", "torchvision", "ipykernel", "papermill"]
 MIB = 2**20
 
