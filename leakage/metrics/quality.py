@@ -338,15 +338,8 @@ def lpips(plain: np.ndarray, cipher: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    Where the weights are:
-
-    >>> image = np.arange(32 * 32, dtype=np.uint8).reshape(1, 32, 32)
-    >>> lpips(image, image).tolist()  # doctest: +SKIP
-    [0.0]
-
-    Anywhere:
-
-    >>> lpips(image[:, :16], image[:, :16])
+    >>> image = np.zeros((1, 16, 32), np.uint8)
+    >>> lpips(image, image)
     Traceback (most recent call last):
     ValueError: LPIPS needs sides of 32 pixels or more, not 16x32
     """
