@@ -46,10 +46,12 @@ $(STAMP): pyproject.toml constraints.txt
 	  echo "The installation failed; the whole log is $(LOG)" >&2; exit 1; }
 	@touch $@
 
-# _build/html goes first, so that no page of a removed chapter lives on. Without --all, Sphinx repeats
+# The chapters run first, as many at once as there are cores; jupyter-book alone would run them one by one.
+# _build/html goes before it, so that no page of a removed chapter lives on. Without --all, Sphinx repeats
 # no warning about a page that it does not read again, and a broken book would pass the second time.
 book: $(STAMP)
 	rm -rf _build/html
+	$(BIN)/python scripts/run_chapters.py
 	$(BIN)/jupyter-book build . --all -W -n --keep-going
 	$(BIN)/python scripts/check_book.py _build/html
 

@@ -11,7 +11,6 @@ sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
 import book_mathjax  # noqa: E402
 import book_repo  # noqa: E402
-import fresh_cache  # noqa: E402
 
 
 @pytest.mark.parametrize(
@@ -33,23 +32,6 @@ import fresh_cache  # noqa: E402
 )
 def test_repository(tmp_path, env, found):
     assert book_repo.find_repo(tmp_path, env) == found
-
-
-def test_digest_follows_the_package(tmp_path):
-    package = tmp_path / "leakage"
-    package.mkdir()
-    (tmp_path / "pyproject.toml").write_text('[project]\ndependencies = ["numpy>=1", "absent"]')
-    digests = [fresh_cache.digest(tmp_path)]
-    (package / "a.py").write_text("A = 1")
-    digests.append(fresh_cache.digest(tmp_path))
-    (package / "a.py").write_text("A = 2")
-    digests.append(fresh_cache.digest(tmp_path))
-    (package / "data.npz").write_bytes(b"0")
-    digests.append(fresh_cache.digest(tmp_path))
-    assert len(set(digests)) == 4
-    (package / "__pycache__").mkdir()
-    (package / "__pycache__" / "a.pyc").write_bytes(b"0")
-    assert fresh_cache.digest(tmp_path) == digests[-1]
 
 
 class Application:
