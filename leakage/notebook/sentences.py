@@ -1,42 +1,98 @@
-"""How a chapter's cells speak to its prose: numbers for the text, claims that are checked."""
+"""How a chapter speaks: sentences with numbers of the run at hand, claims that are checked."""
 
 import re
+from inspect import cleandoc
 
 import pandas as pd
-from IPython.display import display
+from IPython.display import Markdown, display
 
 from leakage.estimate import p_text
 
-_RECORD = "application/papermill.record/"
+_claims: dict[str, bool] = {}  # of the chapter that runs in this kernel, in their order
 
 
-def glue(name: str, text: object) -> None:
-    """Store `text` under `name`, for the prose to show by ``{glue:text}`name```.
+def say(text: str) -> None:
+    """Show Markdown: sentences whose numbers, and words where they may differ, were computed.
 
-    The same as myst-nb's function of that name, without needing myst-nb where a notebook runs.
+    It reads the same in the book, in JupyterLab, in Colab and in papermill's output.
+
+    Parameters
+    ----------
+    text : str
+        CommonMark with formulas. Indentation that all lines share is taken off.
 
     Examples
     --------
-    >>> glue("demo", "0.5 bit")  # shows nothing in a notebook
-    {'application/papermill.record/text/plain': "'0.5 bit'"}
+    >>> bits = 0.25
+    >>> say(f"It leaks {bits:.2f} bit." if bits > 0.1 else "It leaks little.")
+    It leaks 0.25 bit.
     """
-    bundle = {f"{_RECORD}text/plain": repr(str(text))}
-    # as a literal, for myst-nb evaluates what it is given: 65,536 would be shown as a pair
-    display(bundle, raw=True, metadata={"scrapbook": {"name": name, "mime_prefix": _RECORD}})
+    display(_Sentence(cleandoc(text)))
+
+
+class _Sentence(Markdown):
+    """Markdown that is readable in a terminal too."""
+
+    def __repr__(self) -> str:
+        return str(self.data)
 
 
 def claim(text: str, holds: bool) -> None:
-    """Print whether a statement of the prose holds on the images at hand.
+    """Note whether a statement of this chapter holds on the images at hand.
 
-    On a reader's own images a claim may fail, and the notebook goes on. In the book every claim
-    must hold: `scripts/check_book.py` fails the build on a page that shows a cross.
+    Parameters
+    ----------
+    text : str
+        The statement, best with its numbers.
+    holds : bool
+        Whether it is so. On a reader's own images a claim may fail, and the chapter goes on.
 
     Examples
     --------
+    >>> forget_claims()
     >>> claim("two is even", 2 % 2 == 0)
-    ✓ two is even
+    >>> claim("three is even", 3 % 2 == 0)
+    >>> say_claims()
+    On these pictures **1 of the 2 claims** of this chapter **does not hold**.
+    Sentences that rest on it are wrong here.
+    <BLANKLINE>
+    - ✗ three is even
+    <BLANKLINE>
+    <details><summary>The claim that holds</summary>
+    <BLANKLINE>
+    - ✓ two is even
+    <BLANKLINE>
+    </details>
     """
-    print(f"{'✓' if holds else '✗'} {text}")
+    _claims[text] = bool(holds)
+
+
+def forget_claims() -> None:
+    """Begin anew, as `check_parameters` does where a chapter begins."""
+    _claims.clear()
+
+
+def say_claims() -> None:
+    """Show which claims of this chapter hold on the images at hand: its last cell.
+
+    In the book all must hold: `scripts/check_book.py` fails the build on a page that shows a cross.
+    """
+    failed = [text for text, holds in _claims.items() if not holds]
+    held = [text for text, holds in _claims.items() if holds]
+    if not failed:
+        opening = f"**All {len(held)} claims** of this chapter hold on these pictures."
+    else:
+        do, it = ("does", "it") if len(failed) == 1 else ("do", "them")
+        opening = (
+            f"On these pictures **{len(failed)} of the {len(_claims)} claims** of this chapter "
+            f"**{do} not hold**.\nSentences that rest on {it} are wrong here."
+        )
+    parts = [opening, *(["\n".join(f"- ✗ {text}" for text in failed)] if failed else [])]
+    if held:
+        title = "The claim that holds" if len(held) == 1 else "The claims that hold"
+        lines = "\n".join(f"- ✓ {text}" for text in held)
+        parts += [f"<details><summary>{title}</summary>", lines, "</details>"]
+    say("\n\n".join(parts))
 
 
 def readable(table: pd.DataFrame, digits: int) -> pd.DataFrame:

@@ -3,14 +3,20 @@
 import ast
 import re
 import sys
+from copy import deepcopy
 from pathlib import Path
 
 import nbformat
 import papermill
 import pytest
 import yaml
+from bs4 import BeautifulSoup
 from IPython.core.inputtransformer2 import TransformerManager
-from papermill.exceptions import PapermillExecutionError
+from nbclient import NotebookClient
+from nbconvert import HTMLExporter
+from papermill.iorw import load_notebook_node
+from papermill.parameterize import parameterize_notebook
+from pybtex.database import parse_file
 
 from leakage.notebook.parameters import ParameterError
 
@@ -50,20 +56,6 @@ def declared(cell):
     lines = [PARAMETER.fullmatch(line) for line in cell.source.splitlines()]
     assert None not in lines, "each line must read `name: type = literal  # help`, without | or ="
     return {m["name"]: ast.literal_eval(m["value"]) for m in lines}
-
-
-def run(path, tmp_path, parameters):
-    """Run a notebook as a user would from a folder of their own, with nothing in it."""
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    return papermill.execute_notebook(
-        path,
-        tmp_path / "out.ipynb",
-        parameters=parameters,
-        cwd=empty,
-        progress_bar=False,
-        execution_timeout=300,
-    )
 
 
 def test_there_are_notebooks_and_overrides_for_each():
@@ -140,21 +132,99 @@ PAPERMILL = pytest.mark.filterwarnings(
 )
 
 
-@PAPERMILL
-@each
-def test_an_unknown_parameter_is_refused(path, tmp_path):
-    with pytest.raises(PapermillExecutionError) as caught:
-        run(path, tmp_path, {"nonsense": 1})
-    error = caught.value
-    assert error.ename == "ParameterError"
-    assert "nonsense" in error.evalue
-    assert len(error.evalue) < 500
-    assert "check_parameters(" in error.source, "the run went on past the check"
+def again(path, parameters):
+    """The code cells of a run with these parameters, as papermill makes them."""
+    given = parameterize_notebook(load_notebook_node(str(path)), parameters)
+    return [c for c in given.cells if c.cell_type == "code"]
+
+
+def refused(cells):
+    """Cells up to the check, which alone may fail."""
+    end = next(
+        i for i, c in enumerate(cells) if "check_parameters(" in c.source and "globals" in c.source
+    )
+    cells = deepcopy(cells[: end + 1])
+    cells[-1].metadata["tags"] = ["raises-exception"]
+    return cells
+
+
+def text(output):
+    """The Markdown that an output shows, None if it is of another kind."""
+    return output.get("data", {}).get("text/markdown")
 
 
 @PAPERMILL
 @each
-def test_runs_in_an_empty_folder(path, tmp_path):
-    done = run(path, tmp_path, OVERRIDES[path.stem])
-    outputs = [output for cell in done.cells for output in cell.get("outputs", [])]
+def test_runs_twice_in_one_kernel_and_refuses_a_wrong_parameter_twice(path, tmp_path):
+    """From an empty folder; what it says is there, with its numbers, when it is shown as HTML."""
+    notebook, parameters = read(path), OVERRIDES[path.stem]
+    once, wrong = again(path, parameters), refused(again(path, {"nonsense": 1}))
+    cells = [deepcopy(cell) for cell in (*once, *once, *wrong, *wrong)]
+    for number, cell in enumerate(cells):
+        cell.id = f"cell-{number}"
+    whole = nbformat.v4.new_notebook(cells=cells, metadata=notebook.metadata)
+    NotebookClient(whole, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    outputs = [output for cell in whole.cells for output in cell.get("outputs", [])]
     assert not [o.text for o in outputs if o.get("name") == "stderr"]
+    errors = [o for o in outputs if o.output_type == "error"]
+    assert [e.ename for e in errors] == ["ParameterError"] * 2
+    assert all("nonsense: unknown parameter" in e.evalue and len(e.evalue) < 500 for e in errors)
+    assert not list(tmp_path.iterdir()), "left something behind"
+    first, second = whole.cells[: len(once)], whole.cells[len(once) : 2 * len(once)]
+    said = [[text(o) for cell in half for o in cell.outputs if text(o)] for half in (first, second)]
+    assert said[0], "says nothing"
+    assert said[0] == said[1]
+    shown = BeautifulSoup(HTMLExporter().from_notebook_node(whole)[0], "html.parser").get_text()
+    for sentences in said[0]:
+        words = re.sub(r"\$[^$]*\$|\]\([^)]*\)|<[^>]*>", " ", sentences)
+        assert not [n for n in re.findall(r"\d+\.\d+", words) if n not in shown]
+
+
+ROLES_AND_DIRECTIVES = re.compile(
+    r"\{[a-z][a-z:]*\}`|`{3,}\s*\{|^:{3,}|^\([\w-]+\)=$|\[\]\(", re.MULTILINE
+)
+
+
+@each
+def test_no_markup_that_only_the_book_knows(path):
+    assert not [c.source for c in read(path).cells if ROLES_AND_DIRECTIVES.search(c.source)]
+
+
+@each
+def test_ends_with_what_was_checked(path):
+    assert read(path).cells[-1].source == "say_claims()"
+
+
+@each
+def test_what_cells_say_is_folded(path):
+    """Sentences show, the cell that makes them does not: in the book, and in JupyterLab."""
+    for cell in read(path).cells:
+        if cell.cell_type == "code" and re.match(r"say(_claims)?\(", cell.source):
+            assert "remove-input" in cell.metadata.get("tags", []), cell.source
+            assert cell.metadata.jupyter.source_hidden
+
+
+def publications():
+    bibliography = parse_file(str(ROOT / "book" / "references.bib"))
+    for entry in bibliography.entries.values():
+        fields = entry.fields
+        if "doi" in fields:
+            yield entry, f"https://doi.org/{fields['doi']}"
+        if "eprint" in fields:
+            yield entry, f"https://arxiv.org/abs/{fields['eprint']}"
+        if "url" in fields:
+            yield entry, fields["url"]
+
+
+@each
+def test_citations_are_in_the_bibliography(path):
+    """A link whose text ends in a year is one; it leads where the bibliography leads."""
+    years = {}
+    for entry, address in publications():
+        years.setdefault(address, set()).add(entry.fields["year"])
+    links = re.findall(
+        r"\[([^\]]*\b(\d{4})\)?)\]\((https?://[^\s]+?)\)(?=[\s;,.):]|$)",
+        "\n".join(c.source for c in read(path).cells),
+        re.MULTILINE,
+    )
+    assert not [link for link in links if link[1] not in years.get(link[2], set())]
