@@ -2,6 +2,7 @@
 
     leakage audit PLAIN CIPHER -o REPORT
     leakage study GRID.yaml -o RESULTS
+    leakage book FOLDER -o SITE
 
 The same without the program on the PATH:
 
@@ -17,6 +18,7 @@ from pathlib import Path
 from leakage import __version__
 
 CODES = "exit code: 0 no leak detected, 1 leak detected, 2 bad input, 3 undecided"
+BOOK = "Says first how long it will take; interrupted, the same command goes on where it was."
 STUDY_CODES = "exit code: 0 all cells finished, 2 bad input, 3 some cells failed"
 
 
@@ -48,6 +50,9 @@ def _parser() -> argparse.ArgumentParser:
             epilog=STUDY_CODES,
         )
     )
+    _add_book_options(
+        commands.add_parser("book", help="the whole book, run on your own pictures", epilog=BOOK)
+    )
     return parser
 
 
@@ -75,6 +80,15 @@ def _add_study_options(study: argparse.ArgumentParser) -> None:
     study.add_argument("--scheduler", help="address of a Dask scheduler, or the file that it wrote "
                        "(--scheduler-file): its workers do the work")  # fmt: skip
     study.set_defaults(run=_study)
+
+
+def _add_book_options(book: argparse.ArgumentParser) -> None:
+    book.add_argument("folder", help="of pictures (PNG, PGM, PPM, TIFF, BMP, JPEG)")
+    book.add_argument("-o", "--output", required=True, help="folder for the site")
+    book.add_argument("--mode", choices=("gray", "rgb"),
+                      help="default: colour where any picture has colour")  # fmt: skip
+    book.add_argument("--jobs", type=int, help="chapters at once (default: one for every core)")
+    book.set_defaults(run=_book)
 
 
 def _audit(options: argparse.Namespace) -> int:
@@ -132,6 +146,14 @@ def _study(options: argparse.Namespace) -> int:
         print(f"{count} failed: {reason}")
     print(f"table: {Path(options.output, 'table.parquet')}")
     return 3 if len(failed) else 0
+
+
+def _book(options: argparse.Namespace) -> int:
+    from leakage.notebook.own_book import make_book
+
+    page = make_book(options.folder, options.output, mode=options.mode, jobs=options.jobs)
+    print(f"open {page}")
+    return 0
 
 
 def _through_program(program: str, plain: str, folder: str, mode: str) -> tuple[Path, Path]:

@@ -26,7 +26,6 @@ from tqdm import tqdm
 from leakage.notebook.recorded_runs import recorded
 
 if TYPE_CHECKING:
-    from jupyter_cache.base import JupyterCacheAbstract
     from nbformat import NotebookNode
 
 SECONDS_A_CELL = 600  # as in _config.yml
@@ -86,7 +85,11 @@ def run_chapters(
     store = get_cache(str(cache))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     jobs = jobs or min(4, cores or 1)
-    missing = {path: nb for path in _longest_first(notebooks) if (nb := _not_in(store, path))}
+    missing = {
+        path: notebook
+        for path in _longest_first(notebooks)
+        if (notebook := not_in_cache(path, cache))
+    }
     failed: dict[str, str] = {}
     bar = tqdm(total=len(missing), desc="chapters", disable=not missing, mininterval=0)
 
@@ -142,12 +145,14 @@ def _longest_first(notebooks: Sequence[Path]) -> list[Path]:
     return sorted(notebooks, key=lambda path: -seconds.get(path.stem, 0.0))
 
 
-def _not_in(store: JupyterCacheAbstract, path: Path) -> NotebookNode | None:
+def not_in_cache(path: Path, cache: Path) -> NotebookNode | None:
+    """A notebook that has still to run, None if the cache holds its outputs."""
     import nbformat
+    from jupyter_cache import get_cache
 
     notebook = nbformat.read(path, as_version=4)
     try:
-        store.match_cache_notebook(notebook)
+        get_cache(str(cache)).match_cache_notebook(notebook)
     except KeyError:
         return notebook
     return None

@@ -74,3 +74,24 @@ def image_shape(path: Path) -> tuple[int, int]:
     """
     with _opened(path) as picture:
         return picture.height, picture.width
+
+
+def image_colour(path: Path) -> bool:
+    """Whether a file can hold colour, from the header alone.
+
+    Raises
+    ------
+    ValueError
+        As `image_shape`.
+
+    Examples
+    --------
+    >>> from leakage.pictures.photographs import PHOTOGRAPHS
+    >>> image_colour(PHOTOGRAPHS[0].file())
+    True
+    """
+    with _opened(path) as picture:
+        if picture.mode == "P":
+            palette = np.array(picture.getpalette()).reshape(-1, 3)
+            return bool((palette != palette[:, :1]).any())
+        return picture.mode == "RGB"
