@@ -12,10 +12,13 @@ MINIMUM := .venv-minimum
 WITHOUT_BOOK := $(patsubst %,--ignore-glob='*/test_%.py',book colab contributing explorer_in_browser extensions \
   launch notebooks pages_in_browser) -k "not test_in_the_book"
 
-.PHONY: help book test test-slow coverage minimum lint measure links dist screenshots clean
+.PHONY: help book lab pdf test test-slow coverage minimum lint measure links dist screenshots clean
 
 help:
 	@echo "make book         build the book into _build/html (installs what it needs into $(VENV) first)"
+	@echo "make book SOURCE=FOLDER   the same on your own pictures, into SITE (default: FOLDER-book)"
+	@echo "make lab          the chapters in JupyterLab, with a kernel to rerun and change them"
+	@echo "make pdf          the book as one PDF, _build/book.pdf (needs Chromium)"
 	@echo "make test         build the book, lint, and run the tests"
 	@echo "make test-slow    the statistical tests that take minutes"
 	@echo "make coverage     how much of the package its tests run, and no less than 92 %"
@@ -50,10 +53,23 @@ $(STAMP): pyproject.toml constraints.txt
 # _build/html goes before it, so that no page of a removed chapter lives on. Without --all, Sphinx repeats
 # no warning about a page that it does not read again, and a broken book would pass the second time.
 book: $(STAMP)
+ifdef SOURCE
+	$(BIN)/leakage book "$(SOURCE)" -o "$(or $(SITE),$(SOURCE:/=)-book)"
+else
 	rm -rf _build/html
 	$(BIN)/python scripts/run_chapters.py
 	$(BIN)/jupyter-book build . --all -W -n --keep-going
 	$(BIN)/python scripts/check_book.py _build/html
+endif
+
+lab: $(STAMP)
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[lab]'
+	$(BIN)/jupyter lab notebooks/encryption.ipynb
+
+pdf: $(STAMP)
+	$(BIN)/python scripts/run_chapters.py
+	$(BIN)/jupyter-book build . --all --builder singlehtml
+	$(BIN)/python scripts/pdf.py _build/singlehtml _build/book.pdf
 
 # Two workers, each with one thread: the threads of two would wait for each other.
 test: book lint

@@ -29,6 +29,7 @@ from leakage.pictures.reading import SUFFIXES, image_colour, image_shape
 CHAPTERS_NEED = 32  # pixels, the smallest patch that every chapter takes
 PATCHES = 1000  # where a chapter takes all: about as many as the book itself, and so its minutes
 PROBE_SECONDS = 1.0  # of `_probe` where chapters.csv was recorded
+MARK = ".leakage-book"  # in a site: the names of its files, which alone may be replaced
 SOURCES = ("book", "notebooks", "_static", "_config.yml", "_toc.yml")
 
 
@@ -109,17 +110,21 @@ def book_sources() -> Path:
 
 
 def check_site(site: Path) -> None:
-    """Refuse what is not empty and was not made by `make_book`."""
+    """Refuse a place that holds anything but what `make_book` made there."""
     if site.is_file():
         raise ValueError(f"{site} is a file; name a folder for the site")
-    if site.exists() and any(site.iterdir()) and not (site / MARK).exists():
-        raise ValueError(f"{site} holds other files; name a new folder for the site")
+    mark = site / MARK
+    ours = set(mark.read_text("utf8").split("\n")) | {MARK} if mark.is_file() else set()
+    others = [name for name in _files_of(site) if name not in ours]
+    if others:
+        raise ValueError(f"{site} holds other files, {others[0]} for one; name a new folder")
     site.parent.mkdir(parents=True, exist_ok=True)
     if not os.access(site.parent, os.W_OK):
         raise ValueError(f"{site.parent} cannot be written; name another folder for the site")
 
 
-MARK = ".leakage-book"
+def _files_of(site: Path) -> list[str]:
+    return sorted(p.relative_to(site).as_posix() for p in site.rglob("*") if not p.is_dir())
 
 
 def look_at(folder: str | Path, mode: str | None = None) -> Set:
@@ -279,4 +284,5 @@ def _build(work: Path) -> None:
         done = subprocess.run(command, stdout=lines, stderr=subprocess.STDOUT, env=alone)
     if done.returncode:
         raise RuntimeError(f"the pages could not be made; see {log}")
-    (work / "_build" / "html" / MARK).touch()
+    html = work / "_build" / "html"
+    (html / MARK).write_text("\n".join(_files_of(html)), "utf8")
