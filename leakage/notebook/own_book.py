@@ -257,7 +257,7 @@ def _plain(text: str) -> str:
 
 def _head(intro: Path, pictures: Set, refusals: Mapping[str, str]) -> None:
     """Say on the first page what this book was made from, and what was left out."""
-    title, _, rest = intro.read_text("utf8").partition("\n")
+    before, title, rest = re.split(r"^(# .*)$", intro.read_text("utf8"), maxsplit=1, flags=re.M)
     colour = {"gray": "as gray values", "rgb": "in colour"}[pictures.mode]
     said = [
         f"This book was made from the {len(pictures.shapes)} pictures of `{pictures.folder.name}`, "
@@ -271,7 +271,8 @@ def _head(intro: Path, pictures: Set, refusals: Mapping[str, str]) -> None:
         "Recorded runs are of other photographs, which they name. Each chapter ends with what "
         "does not hold on these pictures."
     )
-    intro.write_text(f"{title}\n\n```{{note}}\n" + "\n".join(said) + f"\n```\n{rest}", "utf8")
+    note = "```{note}\n" + "\n".join(said) + "\n```"
+    intro.write_text(f"{before}{title}\n\n{note}\n{rest}", "utf8")
 
 
 def _build(work: Path) -> None:

@@ -44,7 +44,9 @@ _STYLE = """<style>
 # into words for screen readers too, which would otherwise read out its position.
 _SCRIPT = """<script>
 document.querySelectorAll(".frame-player:not(.live)").forEach(function (player) {
-  var controls = player.querySelectorAll("input, select");
+  var box = player.querySelector(".controls");
+  box.innerHTML = box.dataset.html;
+  var controls = box.querySelectorAll("input, select");
   var frames = player.querySelectorAll("figure");
   function show() {
     var chosen = 0;
@@ -139,7 +141,9 @@ class Player:
             for frame, file in zip(self.frames, files, strict=True)
         )
         return (
-            f'<div class="frame-player">{_STYLE}<div class="controls">{controls}</div>'
+            f'<div class="frame-player">{_STYLE}'
+            # put in by the script: where none may run, there are no controls that do nothing
+            f'<div class="controls" data-html="{html.escape(controls)}"></div>'
             f'<div class="frames" aria-live="polite">{frames}</div></div>{_SCRIPT}'
         )
 
