@@ -27,8 +27,22 @@ document.addEventListener("DOMContentLoaded", function () {
     table.replaceWith(box);
     box.append(table);
   });
+  // So do figures that are wider than a phone: small print is drawn no smaller than two thirds of its size.
+  each(".bd-article .cell_output img[src$='.png'], .bd-article figure img[src$='.png']", function (image) {
+    if (image.classList.contains("pixelated") || image.closest(".frame-player")) return;
+    function box() {
+      var least = Math.ceil(0.67 * image.naturalWidth), wrap = document.createElement("div");
+      if (least <= 340) return;
+      wrap.className = "figure-scroll";
+      image.replaceWith(wrap);
+      wrap.append(image);
+      image.style.minWidth = least + "px";
+      reachable();
+    }
+    if (image.complete) box(); else image.addEventListener("load", box);
+  });
   function reachable() {
-    each(".table-scroll, .pst-scrollable-table-container, .cell_output .output, div.math, mjx-container[display], .highlight pre", function (box) {
+    each(".table-scroll, .figure-scroll, .pst-scrollable-table-container, .cell_output .output, div.math, mjx-container[display], .highlight pre", function (box) {
       if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
       else if (box.tabIndex === 0) box.removeAttribute("tabindex");
     });

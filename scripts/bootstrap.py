@@ -25,9 +25,20 @@ TEMPLATE = """\
 # Installs the package where it is missing, as in Colab.
 import importlib.util
 import os
+from pathlib import Path
 
-if importlib.util.find_spec("leakage") is None:
+_found = importlib.util.find_spec("leakage")
+if _found is None or _found.origin is None:  # a folder is no package
+    _clone = Path("leakage").resolve()
     _source = os.environ.get("LEAKAGE_SOURCE", "ADDRESS")
+    if not _source and (_clone / "pyproject.toml").exists():
+        _source = f"leakage[scale] @ {_clone.as_uri()}"
+    if not _source:
+        raise ModuleNotFoundError(
+            "leakage is not installed, and this copy of the book "
+            "does not say from where: install its repository by "
+            "`pip install FOLDER-OR-ADDRESS`, then restart the kernel"
+        )
     %pip install -q "{_source}"
     importlib.invalidate_caches()"""
 TAGS = ["remove-cell"]

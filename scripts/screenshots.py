@@ -13,7 +13,7 @@ from check_book import pages_of_toc
 from playwright.sync_api import sync_playwright
 
 SITE = Path(__file__).resolve().parents[1] / "_build" / "html"
-VIEWS = {"light": ("light", 1300), "dark": ("dark", 1300), "phone": ("light", 400)}
+VIEWS = {"light": ("light", 1300), "dark": ("dark", 1300), "phone": ("light", 390)}
 
 
 def main(folder: str = "_build/screenshots") -> int:

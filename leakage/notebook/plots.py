@@ -81,7 +81,7 @@ def curves(
         Logarithmic horizontal axis.
     """
     with _style():
-        figure, axis = plt.subplots(figsize=(6.6, 3.9), layout="constrained")
+        figure, axis = plt.subplots(figsize=(4.8, 3.2), layout="constrained")
         if band is not None:
             axis.axhspan(*band, color="0.8", zorder=0, label="null: shuffled pairs")
         if exact is not None:
@@ -129,7 +129,7 @@ def scatter_with_bound(
         Of the axes, with units.
     """
     with _style():
-        figure, axis = plt.subplots(figsize=(6.6, 4.4), layout="constrained")
+        figure, axis = plt.subplots(figsize=(4.8, 3.6), layout="constrained")
         axis.plot(grid, bound, color="black", lw=1.5, label="bound")
         bars = _bars(y, interval)
         for i, label in enumerate(labels):
@@ -139,7 +139,7 @@ def scatter_with_bound(
                 linestyle="none",
             )  # fmt: skip
         axis.set(xlabel=xlabel, ylabel=ylabel)
-        axis.legend(fontsize=8)
+        axis.legend(fontsize=9)
     return figure
 
 
@@ -176,7 +176,7 @@ def heatmap(
         for i, row in enumerate(np.asarray(values)):
             for j, value in enumerate(row):
                 colour = "black" if value > 0.6 * limit else "white"
-                axis.text(j, i, f"{value:.1f}", ha="center", va="center", color=colour, fontsize=8)
+                axis.text(j, i, f"{value:.1f}", ha="center", va="center", color=colour, fontsize=9)
         axis.set(xlabel=xlabel, ylabel=ylabel)
         figure.colorbar(shown, ax=axis, label=label, extend="max")
     return figure

@@ -23,7 +23,7 @@ pytestmark = [
     # Playwright and the server leave sockets to the garbage collector when the session ends.
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
 ]
-VIEWS = {"light": ("light", 1300), "dark": ("dark", 1300), "phone": ("light", 400)}
+VIEWS = {"light": ("light", 1300), "dark": ("dark", 1300), "phone": ("light", 390)}
 PAGES = [*pages_of_toc(), "genindex", "search"]
 
 # Pictures further down load only when they come near.
@@ -43,6 +43,11 @@ ONE_OF_EACH_COLOUR = """(() => {
         if (seen.has(piece.className)) piece.replaceWith(...piece.childNodes);
         else seen.add(piece.className);
 })()"""
+# Text of figures is at least 9 points at 110 pixels an inch, 13.7 pixels: two thirds of it are 9.
+SMALL_PRINT = """[...document.querySelectorAll(".bd-article .cell_output img[src$='.png']")]
+    .filter(i => !i.closest(".frame-player") && i.clientWidth)
+    .filter(i => i.clientWidth < 0.66 * i.naturalWidth)
+    .map(i => `${i.clientWidth} of ${i.naturalWidth} pixels: ${i.alt.slice(0, 80)}`)"""
 # What sticks out is named, since "the page is 412 pixels wide" leaves one searching.
 TOO_WIDE = """(() => {
     const width = document.documentElement.clientWidth;
@@ -153,6 +158,7 @@ def test_page(reader, name):
     found = {
         "images not loaded": reader.page.evaluate(UNLOADED),
         "formulas not drawn": reader.page.evaluate(UNDRAWN),
+        "text below 9 pixels": reader.page.evaluate(SMALL_PRINT),
         "too wide": reader.page.evaluate(TOO_WIDE),
         "axe": violations(reader.page),
         "trouble": list(reader.trouble),
@@ -195,7 +201,7 @@ def test_print_shows_the_text_and_nothing_else(browser, address):
     """On paper nothing can be opened, so that all is shown, black on white."""
     reader = Reader(browser, address, "dark", 800)
     reader.open("notebooks/encryption")
-    folded = reader.page.locator(".admonition.dropdown p:not(.admonition-title)")
+    folded = reader.page.locator(".bd-article details p")
     assert folded.count() >= 3
     assert not any(p.is_visible() for p in folded.all())
     reader.page.emulate_media(media="print")

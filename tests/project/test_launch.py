@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 import yaml
+from IPython.core.inputtransformer2 import TransformerManager
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "book" / "_ext")]
@@ -113,3 +114,40 @@ def test_publishing_from_nowhere_changes_nothing(book, monkeypatch, capsys):
     assert bootstrap.main(publish=True) == 1
     assert "BOOK_REPO_URL" in capsys.readouterr().err
     assert (book / NOTEBOOK).read_bytes() == before
+
+
+@pytest.fixture
+def cell(monkeypatch, tmp_path):
+    """Run the first cell in a folder where the package is not installed; what pip is asked for."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LEAKAGE_SOURCE", raising=False)
+    # all that Python finds is a folder of that name, if there is one
+    monkeypatch.setattr(
+        "importlib.util.find_spec",
+        lambda name: SimpleNamespace(origin=None) if Path(name).is_dir() else None,
+    )
+
+    def run(address=""):
+        asked, names = [], {}
+        shell = SimpleNamespace(run_line_magic=lambda name, line: asked.append(line))
+        names["get_ipython"] = lambda: shell
+        exec(TransformerManager().transform_cell(bootstrap.cell_source(address)), names)
+        return asked[0].format(_source=names["_source"])  # as IPython fills it in
+
+    return run
+
+
+def test_the_first_cell_installs_what_is_missing(cell, monkeypatch, tmp_path):
+    with pytest.raises(ModuleNotFoundError, match="does not say from where"):
+        cell()
+    assert "git+https://a/b@main" in cell("leakage[scale] @ git+https://a/b@main")
+    monkeypatch.setenv("LEAKAGE_SOURCE", "leakage @ file:///else")
+    assert "file:///else" in cell()
+
+
+def test_a_clone_named_leakage_is_installed_from_its_parent_folder(cell, tmp_path):
+    (tmp_path / "leakage").mkdir()
+    with pytest.raises(ModuleNotFoundError):  # a folder of that name, but no clone
+        cell()
+    (tmp_path / "leakage" / "pyproject.toml").touch()
+    assert (tmp_path / "leakage").as_uri() in cell()
