@@ -46,6 +46,7 @@ import leakage.metrics
 # not by trying: an editable install of another tree lends modules that this one does not have
 TRUTH = (Path(leakage.__file__).parent / "truth").is_dir()  # not in version 0.1
 channels = import_module("leakage.truth.channels" if TRUTH else "leakage.channels")
+scenes = import_module("leakage.truth.scenes") if TRUTH else channels
 
 ROOT = Path(__file__).resolve().parents[1]
 BASE = "09067d3"
@@ -210,8 +211,8 @@ def known_channels() -> dict:
         "student": channels.student_t(100),
         "xor": channels.xor_of_signs(100),
         "uniform": channels.additive_uniform(100),
-        "patches": channels.patch_scenes(20, flip=0.1, encrypted=4, erased=0.2),
-        "scenes": channels.noisy_scenes(scheme, draws=40, templates=16),
+        "patches": scenes.patch_scenes(20, flip=0.1, encrypted=4, erased=0.2),
+        "scenes": scenes.noisy_scenes(scheme, draws=40, templates=16),
     }
 
 
