@@ -57,8 +57,8 @@ def _best_mask(table: np.ndarray) -> tuple[float, str, float, float]:
     return max(found)
 
 
-def _blocks(images: np.ndarray) -> np.ndarray:
-    """(N, H, W[, 3]) cut to (blocks, samples a block), without margins too narrow for a block."""
+def pieces(images: np.ndarray) -> np.ndarray:
+    """What is permuted: (N, H, W[, 3]) cut to (blocks, samples a block), without narrow margins."""
     n, height, width, *channels = images.shape
     side = min(BLOCK, height, width)
     rows, columns = height // side, width // side
@@ -121,7 +121,7 @@ def pixel_mi(
     _, name, bits, noise = _best_mask(table)
     raw = plug_in_mi(table)
 
-    x, y = _blocks(plain), _blocks(cipher)
+    x, y = pieces(plain), pieces(cipher)
     low = high = p_value = None
     if len(x) > 1:
         mask = np.uint8(_MASKS[name])
@@ -267,7 +267,7 @@ def pixel_mi_in_batches(
         if plain.shape != cipher.shape:
             raise ValueError(f"plain has shape {plain.shape}, cipher {cipher.shape}")
         table += _byte_table(plain, cipher)
-        x, y = _blocks(plain), _blocks(cipher)
+        x, y = pieces(plain), pieces(cipher)
         inside += _byte_table(x, y)
         for one in null:
             one += _byte_table(x, y[rng.permutation(len(y))])
@@ -280,7 +280,7 @@ def pixel_mi_in_batches(
         small = _reduced(table, mask)
         moments = (0, 0.0, 0.0)
         for plain, cipher in batches():
-            x, y = (_blocks(side) & np.uint8(mask) for side in (plain, cipher))
+            x, y = (pieces(side) & np.uint8(mask) for side in (plain, cipher))
             moments = _merged(moments, _influence(small, x, y, mask))
         low, high = _widened(bits, noise, _interval(bits, *moments))
         if permutations:

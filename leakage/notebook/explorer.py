@@ -15,7 +15,7 @@ from leakage import attacks
 from leakage.arguments import check_images
 from leakage.estimate import Estimate
 from leakage.estimators.cross_fitting import estimate_mi
-from leakage.estimators.pixels import pixel_mi
+from leakage.estimators.pixels import pieces, pixel_mi
 from leakage.metrics import psnr
 from leakage.pictures.image_sets import ImageSet, load_images
 from leakage.schemes import Scheme, encrypt_jpeg, get_scheme
@@ -235,13 +235,11 @@ def _embedded(scheme: Scheme, layer: str, key: bytes) -> Row:
 
 
 def _sampled(image: np.ndarray, cipher: np.ndarray) -> Row:
-    """Bits a sample between image and ciphertext, and those of shuffled samples."""
-    order = np.random.default_rng(0).permutation(image.size)
-    shuffled = cipher.ravel()[order].reshape(image.shape)
-    one, other = (
-        pixel_mi(image[None], c[None], permutations=n) for c, n in ((cipher, 19), (shuffled, 0))
-    )
-    return _row(one, other.bits)
+    """Bits a sample between image and ciphertext, and those of the null that its p-value has."""
+    x, y = pieces(image[None]), pieces(cipher[None])
+    y = y[np.random.default_rng(0).permutation(len(y))]
+    one = pixel_mi(image[None], cipher[None], permutations=19)
+    return _row(one, pixel_mi(x[:, None], y[:, None], permutations=0).bits)
 
 
 def explore(image: np.ndarray, setting: Setting) -> View:
