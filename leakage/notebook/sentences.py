@@ -80,7 +80,9 @@ def say_claims() -> None:
     failed = [text for text, holds in _claims.items() if not holds]
     held = [text for text, holds in _claims.items() if holds]
     if not failed:
-        opening = f"**All {len(held)} claims** of this chapter hold on these pictures."
+        which = "The one claim" if len(held) == 1 else f"All {len(held)} claims"
+        hold = "holds" if len(held) == 1 else "hold"
+        opening = f"**{which}** of this chapter {hold} on these pictures."
     else:
         do, it = ("does", "it") if len(failed) == 1 else ("do", "them")
         opening = (
