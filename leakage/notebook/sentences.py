@@ -54,7 +54,6 @@ def claim(text: str, holds: bool) -> None:
     >>> claim("three is even", 3 % 2 == 0)
     >>> say_claims()
     On these pictures **1 of the 2 claims** of this chapter **does not hold**.
-    Sentences that rest on it are wrong here.
     <BLANKLINE>
     - ✗ three is even
     <BLANKLINE>
@@ -84,10 +83,10 @@ def say_claims() -> None:
         hold = "holds" if len(held) == 1 else "hold"
         opening = f"**{which}** of this chapter {hold} on these pictures."
     else:
-        do, it = ("does", "it") if len(failed) == 1 else ("do", "them")
+        do = "does" if len(failed) == 1 else "do"
         opening = (
             f"On these pictures **{len(failed)} of the {len(_claims)} claims** of this chapter "
-            f"**{do} not hold**.\nSentences that rest on {it} are wrong here."
+            f"**{do} not hold**."
         )
     parts = [opening, *(["\n".join(f"- ✗ {text}" for text in failed)] if failed else [])]
     if held:
