@@ -201,7 +201,7 @@ def test_print_shows_the_text_and_nothing_else(browser, address):
     """On paper nothing can be opened, so that all is shown, black on white."""
     reader = Reader(browser, address, "dark", 800)
     reader.open("notebooks/encryption")
-    folded = reader.page.locator(".bd-article details p")
+    folded = reader.page.locator(".bd-article details > p")
     assert folded.count() >= 3
     assert not any(p.is_visible() for p in folded.all())
     reader.page.emulate_media(media="print")
