@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from leakage.notebook.chapters import digest, drop_stale, not_in_cache, run_chapters
 from leakage.notebook.recorded_runs import recorded
@@ -28,7 +29,9 @@ from leakage.pictures.reading import SUFFIXES, image_colour, image_shape
 
 CHAPTERS_NEED = 32  # pixels, the smallest patch that every chapter takes
 PATCHES = 1000  # where a chapter takes all: about as many as the book itself, and so its minutes
-PROBE_SECONDS = 1.0  # of `_probe` where chapters.csv was recorded
+PROBE_SECONDS = (
+    1.0  # of `_probe` where chapters.csv was recorded, inferred from chapters run on both
+)
 MARK = ".leakage-book"  # in a site: the names of its files, which alone may be replaced
 SOURCES = ("book", "notebooks", "_static", "_config.yml", "_toc.yml")
 
@@ -201,11 +204,12 @@ def forecast(notebooks: Sequence[Path], cache: Path, jobs: int | None = None) ->
 def _probe() -> float:
     """Seconds of a fixed piece of work of the chapters' kind, on one core."""
     rng = np.random.default_rng(0)
-    start = time.process_time()
-    for _ in range(60):
-        a = rng.normal(size=(400, 400))
-        np.linalg.svd(a @ a.T)
-    return time.process_time() - start
+    with threadpool_limits(1):
+        start = time.process_time()
+        for _ in range(30):
+            a = rng.normal(size=(400, 400))
+            np.linalg.svd(a @ a.T)
+        return time.process_time() - start
 
 
 def _stage(root: Path, work: Path, pictures: Set) -> list[Path]:
@@ -278,7 +282,9 @@ def _head(intro: Path, pictures: Set, refusals: Mapping[str, str]) -> None:
 def _build(work: Path) -> None:
     """Make the pages; what Sphinx says goes to a file, which is named if it fails."""
     log = work / "pages.log"
-    command = [sys.executable, "-m", "jupyter_book.cli.main", "build", str(work), "--all"]
+    # its command, since the package has none for `python -m`
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+    command += ["build", str(work), "--all"]
     # no buttons of a repository that the site happens to lie in
     alone = os.environ | {"GIT_CEILING_DIRECTORIES": str(work.parent)}
     with log.open("w") as lines:

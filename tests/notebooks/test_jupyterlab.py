@@ -86,7 +86,7 @@ def test_run_all_twice(jupyterlab, name):
             errors = page.locator('[data-mime-type="application/vnd.jupyter.error"]')
             assert errors.all_inner_texts() == []
         last = page.locator(".jp-CodeCell").last
-        assert "claims" in last.locator(".jp-OutputArea-output").inner_text()
+        assert "claim" in last.locator(".jp-OutputArea-output").inner_text()
         assert not last.locator(".jp-InputArea-editor").is_visible(), "plumbing is not folded"
         shown = page.locator(".jp-Notebook").inner_text()
         assert not [mark for mark in MARKUP if mark in shown]
