@@ -21,6 +21,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from joblib import cpu_count
 from tqdm import tqdm
 
 from leakage.notebook.recorded_runs import recorded
@@ -59,6 +60,11 @@ def drop_stale(cache: Path, now: str) -> None:
     mark.write_text(now)
 
 
+def usual_jobs() -> int:
+    """One chapter a core, and no more than four: each holds up to two gigabytes."""
+    return min(4, cpu_count())
+
+
 def run_chapters(
     notebooks: Sequence[Path], cache: Path, *, jobs: int | None = None
 ) -> dict[str, str]:
@@ -71,8 +77,7 @@ def run_chapters(
     cache : Path
         Folder of the cache, ``_build/.jupyter_cache`` for Jupyter Book.
     jobs : int, optional
-        How many run at once; by default one a core, and no more than four: each holds up to two
-        gigabytes. They share the cores.
+        How many run at once, by default `usual_jobs`. They share the cores.
 
     Returns
     -------
@@ -83,8 +88,7 @@ def run_chapters(
     from jupyter_cache.base import CacheBundleIn
 
     store = get_cache(str(cache))
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    jobs = jobs or min(4, cores or 1)
+    jobs = jobs or usual_jobs()
     missing = {
         path: notebook
         for path in _longest_first(notebooks)
@@ -110,7 +114,7 @@ def run_chapters(
         free = asyncio.Semaphore(jobs)
         await asyncio.gather(*(run(path, notebook, free) for path, notebook in missing.items()))
 
-    with bar, _threads(max(1, (cores or 1) // jobs)):
+    with bar, _threads(max(1, cpu_count() // jobs)):
         asyncio.run(run_all())
     return failed
 

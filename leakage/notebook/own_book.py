@@ -22,16 +22,14 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from leakage.notebook.chapters import digest, drop_stale, not_in_cache, run_chapters
+from leakage.notebook.chapters import digest, drop_stale, not_in_cache, run_chapters, usual_jobs
 from leakage.notebook.recorded_runs import recorded
-from leakage.pictures.image_sets import patch_count
+from leakage.pictures.image_sets import patch_count, visible_files
 from leakage.pictures.reading import SUFFIXES, image_colour, image_shape
 
 CHAPTERS_NEED = 32  # pixels, the smallest patch that every chapter takes
 PATCHES = 1000  # where a chapter takes all: about as many as the book itself, and so its minutes
-PROBE_SECONDS = (
-    1.0  # of `_probe` where chapters.csv was recorded, inferred from chapters run on both
-)
+PROBE_SECONDS = 1.0  # of `_probe` where chapters.csv was recorded, inferred from chapters' times
 MARK = ".leakage-book"  # in a site: the names of its files, which alone may be replaced
 SOURCES = ("book", "notebooks", "_static", "_config.yml", "_toc.yml")
 
@@ -135,8 +133,7 @@ def look_at(folder: str | Path, mode: str | None = None) -> Set:
     folder = Path(folder).expanduser().resolve()
     if not folder.is_dir():
         raise ValueError(f"no folder {folder}")
-    every = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    shown = [p for p in every if not any(q.startswith(".") for q in p.relative_to(folder).parts)]
+    shown = visible_files(folder)
     files = [path for path in shown if path.suffix.lower() in SUFFIXES]
     if not files:
         raise ValueError(f"no pictures in {folder}; expected files {', '.join(SUFFIXES)}")
@@ -188,7 +185,7 @@ def forecast(notebooks: Sequence[Path], cache: Path, jobs: int | None = None) ->
 
     rows = recorded("chapters")[0].set_index("chapter")
     left = [path.stem for path in notebooks if not_in_cache(path, cache) is not None]
-    jobs = jobs or min(4, os.cpu_count() or 1)
+    jobs = jobs or usual_jobs()
     known = rows.reindex(left).dropna()
     minutes = known["cpu_seconds"].sum() / 60 / jobs * _probe() / PROBE_SECONDS
     done = len(notebooks) - len(left)

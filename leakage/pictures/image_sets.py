@@ -127,15 +127,20 @@ def read_pieces(path: Path, size: int | None, mode: str) -> tuple[tuple[int, ...
     return image.shape[:2], image[None] if size is None else patches(image, size)
 
 
-def _files(source: Path) -> list[Path]:
-    if source.is_file():
-        return [source]
-    below = ((path, path.relative_to(source).parts) for path in source.rglob("*"))
-    found = sorted(
+def visible_files(folder: Path) -> list[Path]:
+    """All files below a folder, sorted, but those that are hidden or lie in a hidden folder."""
+    below = ((path, path.relative_to(folder).parts) for path in folder.rglob("*"))
+    return sorted(
         path
         for path, parts in below
         if path.is_file() and not any(part.startswith(".") for part in parts)
     )
+
+
+def _files(source: Path) -> list[Path]:
+    if source.is_file():
+        return [source]
+    found = visible_files(source)
     if not found:
         raise ValueError(f"no images in {source}; expected files {', '.join(SUFFIXES)}")
     return found
