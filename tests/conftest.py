@@ -1,5 +1,14 @@
 """What every test file shares."""
 
+import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
 import numpy as np
 import pytest
 
@@ -27,3 +36,37 @@ def key():
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def serve():
+    """Run a Jupyter server, a module of this Python, and wait until it answers; its address."""
+
+    @contextmanager
+    def running(module, *options, log, answers, **environment):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        command = [sys.executable, "-m", module, f"--port={port}", "--no-browser", *options]
+        environment = os.environ | {"JUPYTER_CONFIG_DIR": str(log.parent)} | environment
+        with log.open("w") as out:
+            server = subprocess.Popen(
+                command, stdout=out, stderr=subprocess.STDOUT, env=environment, cwd=log.parent
+            )
+        address = f"http://127.0.0.1:{port}/"
+        try:
+            for _ in range(120):
+                assert server.poll() is None, log.read_text()
+                try:
+                    urlopen(address + answers, timeout=5).close()
+                    break
+                except HTTPError:  # an answer too
+                    break
+                except OSError:
+                    time.sleep(0.5)
+            yield address
+        finally:
+            server.terminate()
+            server.wait(30)
+
+    return running

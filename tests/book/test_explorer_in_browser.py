@@ -1,14 +1,8 @@
 """The explorer as its readers use it: served by Voila, driven in Chromium. Skipped without it."""
 
-import os
 import re
 import shutil
-import socket
-import subprocess
-import sys
-import time
 from pathlib import Path
-from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -27,34 +21,11 @@ PATIENCE = 60_000
 
 
 @pytest.fixture(scope="module")
-def voila(tmp_path_factory):
+def voila(serve, tmp_path_factory):
     """Address of a Voila server of the notebook alone."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     log = tmp_path_factory.mktemp("voila") / "voila.log"
-    command = [sys.executable, "-m", "voila", str(NOTEBOOK), f"--port={port}", "--no-browser"]
-    environment = os.environ | {"JUPYTER_CONFIG_DIR": str(log.parent)}
-    with log.open("w") as out:
-        server = subprocess.Popen(
-            command, stdout=out, stderr=subprocess.STDOUT, env=environment, cwd=log.parent
-        )
-    address = f"http://127.0.0.1:{port}/"
-    try:
-        for _ in range(120):
-            assert server.poll() is None, log.read_text()
-            try:
-                urlopen(f"{address}static/", timeout=5)
-            except OSError as error:
-                if getattr(error, "code", None):  # it answers
-                    break
-                time.sleep(0.5)
-            else:
-                break
+    with serve("voila", str(NOTEBOOK), log=log, answers="static/") as address:
         yield address
-    finally:
-        server.terminate()
-        server.wait(30)
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,8 @@
 """Chapters in a real JupyterLab, driven in Chromium: Run All, and once more. Skipped without it."""
 
 import json
-import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
 from pathlib import Path
-from urllib.request import urlopen
 
 import nbformat
 import papermill.parameterize
@@ -30,7 +24,7 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def jupyterlab(tmp_path_factory):
+def jupyterlab(serve, tmp_path_factory):
     """Address of a server whose folder holds the chapters, with the tests' parameters."""
     folder = tmp_path_factory.mktemp("lab")
     for name in CHAPTERS:
@@ -41,32 +35,13 @@ def jupyterlab(tmp_path_factory):
     settings.mkdir()
     whole = {"@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"}}
     (settings / "overrides.json").write_text(json.dumps(whole))  # cells off screen are there too
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        sys.executable, "-m", "jupyterlab", f"--port={port}", "--no-browser", "--allow-root",
-        "--IdentityProvider.token=", "--expose-app-in-browser",
+    options = [
+        "--allow-root", "--IdentityProvider.token=", "--expose-app-in-browser",
         f"--LabApp.app_settings_dir={settings}", f"--notebook-dir={folder}",
     ]  # fmt: skip
-    environment = os.environ | {"JUPYTER_CONFIG_DIR": str(settings), "OMP_NUM_THREADS": "1"}
-    log = settings / "log"
-    with log.open("w") as out:
-        server = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=environment)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(120):
-            assert server.poll() is None, log.read_text()
-            try:
-                urlopen(f"{address}/api", timeout=5).close()
-            except OSError:
-                time.sleep(0.5)
-            else:
-                break
+    threads = {"OMP_NUM_THREADS": "1"}
+    with serve("jupyterlab", *options, log=settings / "log", answers="api", **threads) as address:
         yield address
-    finally:
-        server.terminate()
-        server.wait(30)
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
@@ -78,7 +53,7 @@ def test_run_all_twice(jupyterlab, name):
         )
         page = browser.new_page(viewport={"width": 1300, "height": 1000})
         page.set_default_timeout(120_000)
-        page.goto(f"{jupyterlab}/lab/tree/{name}.ipynb?reset")
+        page.goto(f"{jupyterlab}lab/tree/{name}.ipynb?reset")
         page.wait_for_selector(".jp-Notebook .jp-Cell")
         page.wait_for_function("window.jupyterapp.shell.currentWidget?.sessionContext?.isReady")
         for _ in range(2):
