@@ -219,7 +219,7 @@ def _row(estimate: Estimate, shuffled: float = np.nan) -> Row:
 
 @lru_cache(maxsize=256)  # another picture under the same scheme needs no new measurement
 def _embedded(scheme: Scheme, layer: str, key: bytes) -> Row:
-    """Bits an image of the background between a layer's vectors, and those of shuffled pairs."""
+    """Bits a patch of the background between a layer's vectors, and those of shuffled pairs."""
     background = _background()
     images, groups = background.images, background.groups
     x, y = (
@@ -283,7 +283,7 @@ def explore(image: np.ndarray, setting: Setting) -> View:
         exact = exact_leakage(scheme, image[None])
         unit = exact.method.removeprefix("closed form, a ")
         rows = {f"bit a {unit}, exact": _row(exact), **rows}
-    rows[f"bit an image, {setting.layer}"] = _embedded(scheme, setting.layer, key)
+    rows[f"bit a patch, {setting.layer}"] = _embedded(scheme, setting.layer, key)
     leaks = pd.DataFrame.from_dict(
         rows, orient="index", columns=["bits", "low", "high", "shuffled", "p"]
     )
