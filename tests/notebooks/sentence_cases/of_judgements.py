@@ -63,7 +63,7 @@ ATTACKS = {
         ("no estimate can be relied on", needed(0.5, 0)),
     ],
     "3685edac": [
-        ("hides nothing from", {"falls": True, "median": 99.0}),
+        ("hides little from", {"falls": True, "median": 99.0}),
         ("only where pictures are smooth.* 50.2 % .* chance gives 50 %", {
             "falls": False, "median": 50.2}),
     ],
