@@ -261,7 +261,7 @@ def explore(image: np.ndarray, setting: Setting) -> View:
     Raises
     ------
     ValueError
-        Unknown scheme, level or layer, or an image that is no uint8 picture in grey.
+        Unknown scheme, level or layer, or an image that is no uint8 picture in gray.
 
     Examples
     --------
@@ -272,7 +272,7 @@ def explore(image: np.ndarray, setting: Setting) -> View:
     """
     check_images(image[None])
     if image.ndim != 2:
-        raise ValueError("the explorer shows images in grey; load them with mode='gray'")
+        raise ValueError("the explorer shows images in gray; load them with mode='gray'")
     if setting.layer not in LAYERS:
         raise ValueError(f"layer must be one of {', '.join(LAYERS)}, not {setting.layer!r}")
     scheme, key = scheme_at(setting.scheme, setting.level), setting.key
@@ -291,7 +291,7 @@ def explore(image: np.ndarray, setting: Setting) -> View:
 
 
 def has_closed_form(scheme: Scheme) -> bool:
-    """Whether `leakage.exact_leakage` knows the scheme, for images in grey.
+    """Whether `leakage.exact_leakage` knows the scheme, for images in gray.
 
     Examples
     --------

@@ -60,7 +60,7 @@ def closed(high_public, logistic, low=0.0):
     rows = ["skk", "logistic-xor", "public-keystream"]
     table = frame(rows, exact=[6.5, logistic, 7.0], low=low, high=[7.0, 7.0, high_public])
     return {
-        "table": table.assign(capacity=7.5, maximal=8.0), "grey": NOISE, "entropy": Obj(bits=7.0)
+        "table": table.assign(capacity=7.5, maximal=8.0), "gray": NOISE, "entropy": Obj(bits=7.0)
     }  # fmt: skip
 
 
