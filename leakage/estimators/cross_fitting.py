@@ -9,7 +9,7 @@ from typing import NamedTuple, get_args
 
 import numpy as np
 
-from leakage.arguments import check_one_of
+from leakage.arguments import check_one_of, check_seed
 from leakage.estimate import FOLDS_DISAGREE, Estimate
 from leakage.estimators.bounds import bound
 from leakage.estimators.candidates import Method, Samples
@@ -116,6 +116,7 @@ def estimate_mi(
     >>> e.low < exact.bits < e.high, e.p_value < 0.001
     (True, True)
     """
+    check_seed(seed)
     check_one_of("method", method, get_args(Method))
     permutations = check_permutations(permutations)
     x, y, groups = check_samples(x, y, groups, folds)
@@ -272,6 +273,7 @@ def mine(
     >>> mine(x, x + rng.normal(size=(300, 2))).p_value < 0.001
     True
     """
+    check_seed(seed)
     return estimate_mi(
         x,
         y,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from scipy.stats import t as student_t
 
-from leakage.arguments import check_images
+from leakage.arguments import check_images, check_seed
 from leakage.estimate import Estimate
 from leakage.estimators.corrections import jackknife_mi, plug_in_mi
 from leakage.estimators.counting import SAMPLES_PER_CELL
@@ -114,7 +114,8 @@ def pixel_mi(
     >>> print(estimate.method)
     plug-in of the 3 least significant planes, jackknife
     """
-    check_images(plain, "plain"), check_images(cipher, "cipher")
+    check_seed(seed)
+    plain, cipher = check_images(plain, "plain"), check_images(cipher, "cipher")
     if plain.shape != cipher.shape:
         raise ValueError(f"plain has shape {plain.shape}, cipher {cipher.shape}; they are pairs")
     table = _byte_table(plain, cipher)
@@ -193,6 +194,7 @@ def pixel_swap_p_value(
     >>> pixel_swap_p_value(plain, plain ^ 255, partners, couples, permutations=99)
     0.01
     """
+    check_seed(seed)
     coupled = np.flatnonzero(partners >= 0)
     names, which = np.unique(couples[coupled], return_inverse=True)
     if len(names) < FEWEST_COUPLES:
@@ -258,12 +260,13 @@ def pixel_mi_in_batches(
     >>> pixel_mi_in_batches(halves, permutations=9).bits == whole.bits
     True
     """
+    check_seed(seed)
     rng = np.random.default_rng(seed)
     table, inside = np.zeros((2, 256, 256), np.int64)
     null = np.zeros((permutations, 256, 256), np.int64)
     count = 0
     for plain, cipher in batches():
-        check_images(plain, "plain"), check_images(cipher, "cipher")
+        plain, cipher = check_images(plain, "plain"), check_images(cipher, "cipher")
         if plain.shape != cipher.shape:
             raise ValueError(f"plain has shape {plain.shape}, cipher {cipher.shape}")
         table += _byte_table(plain, cipher)

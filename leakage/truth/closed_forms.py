@@ -125,7 +125,7 @@ def exact_leakage(scheme: Scheme, images: np.ndarray) -> Estimate:
     >>> round(exact_leakage(get_scheme("nonzero-key", bits=2), image).bits, 3)
     6.415
     """
-    check_images(images)
+    images = check_images(images)
     unit, n = "sample", images.size
     if isinstance(scheme, Region):
         inside = scheme.inside(*images.shape[1:3])

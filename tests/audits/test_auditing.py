@@ -275,7 +275,7 @@ def test_folders(images, noise, tmp_path):
     (tmp_path / "plain" / "001.pgm").write_bytes(b"P5 not an image")
     (tmp_path / "cipher" / "002.png").unlink()
     Image.fromarray(noise[3, :32]).save(tmp_path / "cipher" / "003.png")
-    with pytest.raises(ValueError, match="3 problems") as caught:
+    with pytest.raises(ValueError, match="3 of 5 files cannot be used") as caught:
         from_folders(tmp_path / "plain", tmp_path / "cipher")
     for name in ("001", "002", "003"):
         assert name in str(caught.value)
@@ -335,7 +335,7 @@ def test_folders_of_other_programs(images, tmp_path, capsys):
     (cipher / "005.pgm").write_bytes(b"P5\n32 32\n255\n" + bytes(1024))
     assert main(arguments) == 2
     message = capsys.readouterr().err
-    assert "3 problems" in message
+    assert "3 of 20 files cannot be used" in message
     assert all(name in message for name in ("003", "004", "005"))
     assert not report.exists()
 
