@@ -46,15 +46,20 @@ def mean_critic(critics: list[Critic]) -> Critic:
 
 
 def whitened(values: np.ndarray, fit: np.ndarray, components: int, seed: int) -> np.ndarray:
-    """Principal components of all samples, fitted and scaled on the samples `fit`, clipped."""
+    """Principal components of all samples, fitted and scaled on the samples `fit`, clipped.
+
+    Zeros where the samples of the fit are all equal: they have no components.
+    """
     components = min(components, values.shape[1], max(1, len(fit) // 10))
+    out = np.zeros((len(values), components), np.float32)
+    if (values[fit] == values[fit[0]]).all():
+        return out
     # exact and deterministic; whichever of the two is cheap for this shape
     solver = "covariance_eigh" if len(fit) >= values.shape[1] else "arpack"
     pca = PCA(components, svd_solver=solver, random_state=seed).fit(values[fit])
     scale = np.sqrt(pca.explained_variance_)
     useful = scale > 1e-6 * scale[0]  # the rest is rounding noise: do not blow it up
     projected = pca.transform(values)[:, useful] / scale[useful]
-    out = np.zeros((len(values), components), np.float32)
     out[:, : projected.shape[1]] = np.clip(projected, -CLIP, CLIP)
     return out
 
@@ -135,9 +140,11 @@ def canonical_critic(x: np.ndarray, y: np.ndarray, fit: np.ndarray, shrinkage: S
 
     Noise in these is met in one of two ways: ``"spiked"`` for few strong correlations
     (`canonical_correlations`), ``"even"`` for many weak ones, which shrinks all alike so that
-    their sum of squares is right on average.
+    their sum of squares is right on average. A side that is constant there gives a critic of zeros.
     """
     a, b = _decorrelated(x, fit), _decorrelated(y, fit)
+    if not (a.shape[1] and b.shape[1]):
+        return Critic(np.zeros((len(x), 1)), np.zeros((len(y), 1)))
     u, s, vt = np.linalg.svd(a[fit].T @ b[fit] / len(fit), full_matrices=False)
     if shrinkage == "spiked":
         rho2 = canonical_correlations(s**2, a.shape[1], b.shape[1], len(fit))

@@ -51,8 +51,15 @@ def _best_mask(table: np.ndarray) -> tuple[float, str, float, float]:
         noise = np.sqrt(2 * (rows - 1) * (columns - 1)) / (2 * small.sum() * np.log(2))
         found.append((bits - 3 * noise, name, bits, noise))
     if not found:
+        for side, axis in (("plain", 1), ("cipher", 0)):
+            if np.count_nonzero(table.sum(axis)) < 2:
+                raise ValueError(
+                    f"{side} is constant: all its {int(table.sum())} samples are equal, so it "
+                    "carries no information; give images that show something"
+                )
         raise ValueError(
-            f"{int(table.sum())} samples are too few for any plane, or the images are constant"
+            f"{int(table.sum())} samples are too few for any group of planes in which the images "
+            "vary; give more images, or larger ones"
         )
     return max(found)
 

@@ -219,7 +219,7 @@ def _row(estimate: Estimate, shuffled: float = np.nan) -> Row:
 
 @lru_cache(maxsize=256)  # another picture under the same scheme needs no new measurement
 def _embedded(scheme: Scheme, layer: str, key: bytes) -> Row:
-    """Bits an image of the background between a layer's vectors, and those of shuffled pairs."""
+    """Bits a patch of the background between a layer's vectors, and those of shuffled pairs."""
     background = _background()
     images, groups = background.images, background.groups
     x, y = (
@@ -261,7 +261,7 @@ def explore(image: np.ndarray, setting: Setting) -> View:
     Raises
     ------
     ValueError
-        Unknown scheme, level or layer, or an image that is no uint8 picture in grey.
+        Unknown scheme, level or layer, or an image that is no uint8 picture in gray.
 
     Examples
     --------
@@ -272,7 +272,7 @@ def explore(image: np.ndarray, setting: Setting) -> View:
     """
     check_images(image[None])
     if image.ndim != 2:
-        raise ValueError("the explorer shows images in grey; load them with mode='gray'")
+        raise ValueError("the explorer shows images in gray; load them with mode='gray'")
     if setting.layer not in LAYERS:
         raise ValueError(f"layer must be one of {', '.join(LAYERS)}, not {setting.layer!r}")
     scheme, key = scheme_at(setting.scheme, setting.level), setting.key
@@ -283,7 +283,7 @@ def explore(image: np.ndarray, setting: Setting) -> View:
         exact = exact_leakage(scheme, image[None])
         unit = exact.method.removeprefix("closed form, a ")
         rows = {f"bit a {unit}, exact": _row(exact), **rows}
-    rows[f"bit an image, {setting.layer}"] = _embedded(scheme, setting.layer, key)
+    rows[f"bit a patch, {setting.layer}"] = _embedded(scheme, setting.layer, key)
     leaks = pd.DataFrame.from_dict(
         rows, orient="index", columns=["bits", "low", "high", "shuffled", "p"]
     )
@@ -291,7 +291,7 @@ def explore(image: np.ndarray, setting: Setting) -> View:
 
 
 def has_closed_form(scheme: Scheme) -> bool:
-    """Whether `leakage.exact_leakage` knows the scheme, for images in grey.
+    """Whether `leakage.exact_leakage` knows the scheme, for images in gray.
 
     Examples
     --------

@@ -102,5 +102,10 @@ def test_bad_requests(photographs):
         pixel_mi(photographs.images[:2], photographs.images[:3])
     with pytest.raises(ValueError, match="cipher must be uint8"):
         pixel_mi(photographs.images[:2], photographs.images[:2] / 255)
-    with pytest.raises(ValueError, match="constant"):
-        pixel_mi(np.zeros((4, 32, 32), np.uint8), np.zeros((4, 32, 32), np.uint8))
+    flat, few = np.zeros((4, 32, 32), np.uint8), np.arange(8, dtype=np.uint8).reshape(1, 2, 4)
+    with pytest.raises(ValueError, match="plain is constant: all its 4096 samples"):
+        pixel_mi(flat, flat)
+    with pytest.raises(ValueError, match="cipher is constant"):
+        pixel_mi(few, 0 * few)
+    with pytest.raises(ValueError, match="8 samples are too few"):
+        pixel_mi(few, few)

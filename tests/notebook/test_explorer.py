@@ -88,7 +88,7 @@ def test_numbers_are_those_of_the_package(picture):
 def test_nothing_is_found_at_eight_planes(picture):
     found = explore(picture, Setting(scheme="bitplane", level=8, layer="stem")).leaks
     assert found.loc["bit a sample, exact", "bits"] == 0
-    assert found.loc["bit an image, stem", "p"] > 0.01
+    assert found.loc["bit a patch, stem", "p"] > 0.01
 
 
 def test_quick(picture):
