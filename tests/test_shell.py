@@ -139,18 +139,14 @@ def test_programs_are_kept_within_limits(folder, capsys, text, says):
     assert any(part in message for part in says.split("|"))
 
 
-def command(*arguments, **options):
-    return subprocess.Popen(
-        [sys.executable, "-m", "leakage", *arguments], env=ENVIRONMENT, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options,
-    )  # fmt: skip
-
-
 def test_a_reader_that_leaves_does_not_change_the_answer(folder):
-    running = command("audit", "plain", "--scheme", "identity", "-o", "report")
-    running.stdout.close()
-    assert running.wait(120) == 1
-    assert running.stderr.read() == ""
+    with subprocess.Popen(
+        [sys.executable, "-m", "leakage", "audit", "plain", "--scheme", "identity", "-o", "report"],
+        env=ENVIRONMENT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as running:  # fmt: skip
+        running.stdout.close()
+        assert running.stderr.read() == ""
+    assert running.returncode == 1
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
@@ -172,15 +168,18 @@ def test_nothing_is_left_behind(folder, number):
     running = subprocess.Popen(
         [sys.executable, "-m", "leakage", "audit", "plain", "--scheme", scheme, "-o", "report"],
         env=ENVIRONMENT | {"TMPDIR": str(temporary)}, stderr=subprocess.DEVNULL,
+        # of a test that runs in the background it would be ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     pid = folder / "pid"
-    for _ in range(600):
-        if pid.exists() and pid.read_text():
-            break
-        time.sleep(0.1)
-    assert list(temporary.rglob("*.png"))
-    running.send_signal(number)
-    assert running.wait(30) == 128 + number
+    with running:
+        for _ in range(1800):
+            if pid.exists() and pid.read_text():
+                break
+            time.sleep(0.1)
+        assert list(temporary.rglob("*.png"))
+        running.send_signal(number)
+    assert running.returncode == 128 + number
     assert not list(temporary.iterdir())
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)
