@@ -1,18 +1,16 @@
 """Vectors that represent images: grey-level histograms, and what the layers of a CNN compute.
 
 A layer's output is pooled over space, so every layer gives one vector an image. Results are
-cached on disk by content, in ``$LEAKAGE_CACHE`` or ``~/.cache/leakage``.
+cached on disk by content; see `leakage.vectors.vector_cache`.
 """
 
 import hashlib
-import os
 from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import cast
 
-import joblib
 import numpy as np
 import torch
 
@@ -29,6 +27,7 @@ from leakage.vectors.layers import (
     pooled_layers,
 )
 from leakage.vectors.layers import layer_names as network_layers
+from leakage.vectors.vector_cache import entry_names, keep, recall
 
 HISTOGRAM, PATCH_STATISTICS = "histogram", "patch statistics"
 #: Rungs of `representations`, from the pixels to the last layer.
@@ -36,11 +35,6 @@ LADDER = (
     HISTOGRAM, PATCH_STATISTICS, "stem", "blocks.0", "blocks.2", "blocks.4", "blocks.7",
     "blocks.11", "head",
 )  # fmt: skip
-
-
-def cache_folder() -> Path:
-    """Where results are cached: ``$LEAKAGE_CACHE`` or ``~/.cache/leakage``."""
-    return Path(os.environ.get("LEAKAGE_CACHE", Path.home() / ".cache" / "leakage"))
 
 
 @cache
@@ -115,7 +109,9 @@ def embed_layers(
         grid, each of every channel. A layer of tokens has no grid, and one of plain vectors is
         taken whole.
     cache : bool
-        Keep the result on disk, and take it from there if it is.
+        Keep the result on disk, and take it from there if it is: in ``$LEAKAGE_CACHE``, or else in
+        ``~/.cache/leakage``, up to ``$LEAKAGE_CACHE_LIMIT`` (2 GB). Empty, ``LEAKAGE_CACHE`` turns
+        this off.
     device, precision, compiled
         As of `embed`.
 
@@ -307,12 +303,12 @@ def _embed(images: np.ndarray, run: Run, cache: bool) -> dict[str | None, np.nda
         return {layer: _histograms(images) for layer in run.layers}
     if not cache:
         return pooled_layers(images, run)
-    memory = joblib.Memory(cache_folder(), verbose=0)
-    # the images are hashed once, here, rather than stored beside every result
-    cached = memory.cache(_compute, ignore=["images"])
-    return cached(images, run, joblib.hash(images), _code_digest())
-
-
-def _compute(images: np.ndarray, run: Run, content: str, code: str) -> dict:
-    """What is cached; `content` and `code` are only there for the cache's key."""
-    return pooled_layers(images, run)
+    # of a run all but its layers: each of these is an entry of its own
+    about = (run._replace(layers=()), _code_digest())
+    names = entry_names(images, {layer: (about, layer) for layer in run.layers})
+    found = {layer: recall(name, len(images)) for layer, name in names.items()}
+    if any(vectors is None for vectors in found.values()):
+        computed = pooled_layers(images, run)
+        keep({names[layer]: computed[layer] for layer in run.layers if found[layer] is None})
+        return computed
+    return {layer: vectors for layer, vectors in found.items() if vectors is not None}
