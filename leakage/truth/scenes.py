@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import logsumexp, ndtr
 
 from leakage.estimate import Estimate, entropy
+from leakage.schemes.base import scheme_name
 from leakage.schemes.bit_planes import BitPlane
 from leakage.truth.channels import check_positive
 
@@ -237,7 +238,9 @@ def noisy_scenes(
     0.0
     """
     if not isinstance(scheme, BitPlane):
-        raise TypeError(f"the exact value is known for bitplane schemes, not for {scheme!r}")
+        raise TypeError(
+            f"the exact value is known for bitplane schemes, not for {scheme_name(scheme)}"
+        )
     check_positive(draws=draws, size=size, contrast=contrast, noise=noise)
     if templates < 2:
         raise ValueError(f"templates must be at least 2, not {templates}")
