@@ -119,8 +119,9 @@ def keep(entries: Mapping[str, np.ndarray]) -> None:
         return
     try:
         for name, vectors in entries.items():
-            if vectors.nbytes <= limit and not (folder / name).is_symlink():
-                with sealing(folder / name, durable=False) as file:
+            path = folder / name  # a link, a folder or a pipe there is not ours
+            if vectors.nbytes <= limit and _is_plain(path):
+                with sealing(path, durable=False) as file:
                     np.save(file, np.ascontiguousarray(vectors), allow_pickle=False)
         _make_room(folder, limit)
     except (OutputError, OSError) as error:
@@ -148,6 +149,11 @@ def clear_cache(folder: Path) -> list[Entry]:
         except OSError as error:
             raise OutputError(f"cannot remove {entry.path}: {error.strerror or error}") from error
     return found
+
+
+def _is_plain(path: Path) -> bool:
+    """Whether a file may be written there: there is none, or it is one and no link."""
+    return not os.path.lexists(path) or (path.is_file() and not path.is_symlink())
 
 
 def _entries(folder: Path) -> Iterator[Entry]:
