@@ -3,6 +3,7 @@
     leakage audit PLAIN CIPHER -o REPORT
     leakage study GRID.yaml -o RESULTS
     leakage book FOLDER -o SITE
+    leakage cache [clear]
 
 The same without the program on the PATH:
 
@@ -124,6 +125,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_book_options(
         commands.add_parser("book", help="the whole book, run on your own pictures", epilog=BOOK)
     )
+    cache = commands.add_parser("cache", help="what is kept of vectors: where, and how much")
+    cache.add_argument("action", nargs="?", choices=("show", "clear"), default="show",
+                       help="clear: remove it, and nothing else")  # fmt: skip
+    cache.set_defaults(run=_cache)
     return parser
 
 
@@ -271,6 +276,21 @@ def _book(options: argparse.Namespace) -> int:
 
     page = make_book(options.folder, options.output, mode=options.mode, jobs=options.jobs)
     _say(f"open {page}")
+    return 0
+
+
+def _cache(options: argparse.Namespace) -> int:
+    from leakage.vectors.vector_cache import cache_entries, cache_folder, cache_limit, clear_cache
+
+    folder = cache_folder()
+    if folder is None:
+        _say("no vectors are kept: LEAKAGE_CACHE is empty, or there is no home folder")
+        return 0
+    clear = options.action == "clear"
+    entries = clear_cache(folder) if clear else cache_entries(folder)
+    size = sum(entry.size for entry in entries) / 1e6
+    told = "removed" if clear else f"of at most {cache_limit() / 1e6:.1f} MB"
+    _say(f"{folder}: {len(entries)} entries, {size:.1f} MB, {told}")
     return 0
 
 

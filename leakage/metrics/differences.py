@@ -6,7 +6,7 @@ from scipy.stats import binom, norm
 
 from leakage.arguments import check_images
 from leakage.metrics.nulls import ENOUGH_SAMPLES, Null
-from leakage.schemes import Scheme
+from leakage.schemes.base import Scheme, scheme_name
 from leakage.schemes.keyed_randomness import check_key
 
 _ONES = np.array([value.bit_count() for value in range(256)], np.uint8)
@@ -236,7 +236,9 @@ def differential(
     [1.0]
     """
     if not isinstance(scheme, Scheme):
-        raise TypeError(f"scheme must be a Scheme, from leakage.get_scheme, not {scheme!r}")
+        raise TypeError(
+            f"scheme must be a Scheme, from leakage.get_scheme, not {scheme_name(scheme)}"
+        )
     images = check_images(images)
     key = check_key(key)
     rng = np.random.default_rng(seed)

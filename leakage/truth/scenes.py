@@ -11,6 +11,7 @@ from scipy.special import logsumexp, ndtr
 
 from leakage.arguments import check_seed
 from leakage.estimate import Estimate, entropy
+from leakage.schemes.base import scheme_name
 from leakage.schemes.bit_planes import BitPlane
 from leakage.truth.channels import check_positive
 
@@ -240,7 +241,9 @@ def noisy_scenes(
     """
     check_seed(seed)
     if not isinstance(scheme, BitPlane):
-        raise TypeError(f"the exact value is known for bitplane schemes, not for {scheme!r}")
+        raise TypeError(
+            f"the exact value is known for bitplane schemes, not for {scheme_name(scheme)}"
+        )
     check_positive(draws=draws, size=size, contrast=contrast, noise=noise)
     if templates < 2:
         raise ValueError(f"templates must be at least 2, not {templates}")

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 import leakage
-from leakage.studies.array_files import ArrayFile, read_batches, replacing
+from leakage.sealed import replacing
+from leakage.studies.array_files import ArrayFile, read_batches
 
 
 @pytest.fixture
