@@ -154,7 +154,8 @@ def parameters(declared: Mapping[str, object], pictures: Set) -> dict[str, objec
     if "source" not in declared:
         return {}
     given: dict[str, object] = {"source": str(pictures.folder), "mode": pictures.mode}
-    size = min(int(str(declared["size"])), pictures.smallest)
+    # blocks of schemes are 16 pixels wide, and must fit
+    size = min(int(str(declared["size"])), pictures.smallest // 16 * 16)
     given["size"] = size
     there = sum(patch_count(shape, size) for shape in pictures.shapes)
     given["count"] = min(int(str(declared.get("count", 0))) or PATCHES, there)

@@ -1,5 +1,7 @@
 """The book on a reader's own pictures: what is refused, what chapters are given, what is said."""
 
+from dataclasses import replace
+
 import nbformat
 import numpy as np
 import pytest
@@ -85,6 +87,8 @@ def test_chapters_get_no_more_than_there_is(folder):
     assert given == {"source": str(folder), "size": 64, "count": 2, "picture": 0}
     assert own_book.parameters({"source": "", "size": 32, "count": 1}, found)["count"] == 1
     assert own_book.parameters({"samples": 3}, found) == {}
+    odd = replace(found, shapes=((100, 70), (321, 481)))
+    assert own_book.parameters(declared, odd)["size"] == 64, "a multiple of 16"
 
 
 def test_a_chapter_that_refuses_says_so_in_its_place(tmp_path):
