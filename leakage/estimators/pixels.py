@@ -1,6 +1,6 @@
 """Mutual information of single samples and their ciphertexts, through the planes that tell most."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from scipy.stats import t as student_t
@@ -28,22 +28,27 @@ _MASKS = {
 }  # fmt: skip
 
 
-def _reduced(table: np.ndarray, mask: int) -> np.ndarray:
-    """The 256 x 256 table of bytes, both sides seen through `mask` (low or high planes)."""
-    planes = mask.bit_count()
-    if planes == 8:
-        return table
-    small = 1 << planes
-    if mask & 1:  # low planes: bytes are (rest, low)
-        return table.reshape(256 // small, small, 256 // small, small).sum((0, 2))
-    return table.reshape(small, 256 // small, small, 256 // small).sum((1, 3))
+def _reduced(table: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """The 256 x 256 table of bytes seen through every mask, by its name.
+
+    Each is summed from the table that has a plane more.
+    """
+    names = {mask: name for name, mask in _MASKS.items()}
+    yield names[0xFF], table
+    for low in (True, False):
+        small = table
+        for planes in range(7, 0, -1):
+            half = 1 << planes
+            parts = small.reshape((2, half, 2, half) if low else (half, 2, half, 2))
+            (a, b), (c, d) = parts.transpose((0, 2, 1, 3) if low else (1, 3, 0, 2))
+            small = a + b + c + d
+            yield names[(1 << planes) - 1 if low else 0xFF & (0xFF << (8 - planes))], small
 
 
 def _best_mask(table: np.ndarray) -> tuple[float, str, float, float]:
     """Score, name, bits and null standard deviation of the mask with the clearest information."""
     found = []
-    for name, mask in _MASKS.items():
-        small = _reduced(table, mask)
+    for name, small in _reduced(table):
         rows, columns = (np.count_nonzero(small.sum(axis)) for axis in (1, 0))
         if small.sum() < SAMPLES_PER_CELL * np.count_nonzero(small) or min(rows, columns) < 2:
             continue
@@ -133,7 +138,7 @@ def pixel_mi(
     low = high = p_value = None
     if len(x) > 1:
         mask = np.uint8(_MASKS[name])
-        chosen = _reduced(table, int(mask))
+        chosen = dict(_reduced(table))[name]
         low, high = _block_interval(bits, noise, chosen, x & mask, y & mask, int(mask))
     if len(x) > 1 and permutations:
         rng = np.random.default_rng(seed)
@@ -287,7 +292,7 @@ def pixel_mi_in_batches(
     low = high = p_value = None
     if count > 1:
         mask = _MASKS[name]
-        small = _reduced(table, mask)
+        small = dict(_reduced(table))[name]
         moments = (0, 0.0, 0.0)
         for plain, cipher in batches():
             x, y = (pieces(side) & np.uint8(mask) for side in (plain, cipher))
