@@ -192,7 +192,7 @@ def read_header(source: Path | bytes) -> Header:
     --------
     >>> from leakage.pictures.photographs import PHOTOGRAPHS
     >>> read_header(PHOTOGRAPHS[0].file())
-    Header(kind='JPEG', shape=(512, 512), colour=True, orientation=1)
+    Header(kind='PNG', shape=(512, 512), colour=True, orientation=1)
     """
     with _opened(source, whole=False) as (_, header, _):
         return header
