@@ -48,6 +48,30 @@ def test_codes_of_answers(folder, capsys):
     )
 
 
+def test_the_code_of_no_leak(folder, capsys):
+    """It takes some 200 pictures to say so."""
+    images = leakage.load_images(size=32, count=220, seed=1).images
+    cipher = leakage.get_scheme("bitplane", bits=8).encrypt(images, bytes(16))
+    for name, side in (("plain", images), ("cipher", cipher)):
+        for i, image in enumerate(side):
+            Image.fromarray(image).save(f"{name}/{i}.png")
+    assert shell.main(["audit", "plain", "cipher", "-o", "report"]) == 0
+    assert "No leak detected: this audit would have detected" in capsys.readouterr().out
+
+
+def test_the_book_has_the_codes():
+    """As the help has them; each is a test of this file, or of those of studies and of the book."""
+    page = Path(leakage.__file__).parents[1] / "book" / "commands.md"
+    table = page.read_text("utf8").split("## Exit codes")[1].split("## Files")[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()
+            if line.startswith("|")][2:]  # fmt: skip
+    assert [row[0] for row in rows] == ["0", "1", "2", "3", "4"]
+    for column, epilog in enumerate((shell.CODES, shell.STUDY_CODES, shell.BOOK), 1):
+        said = {code: row[column] for code, row in zip("01234", rows, strict=True)}
+        for code, meaning in said.items():
+            assert (f"{code} {meaning}" in epilog) == (meaning != "not used")
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -140,8 +140,9 @@ def test_planted_flaws(flaw, images, key):
 def test_a_leak_and_no_leak(images, noise, key):
     """The whole audit; its family-wise level is 0.01."""
     clean = audit(images, noise, progress=False)
-    assert clean.leaks is False
-    assert "No leak detected" in clean.verdict
+    assert clean.leaks is None  # 60 images cannot tell a leak of any size from none
+    assert clean.detectable_bits is None
+    assert "Undecided" in clean.verdict
     assert clean.certified_bits == 0
     assert not [f for f in clean.findings if f.leaks]
     leaky = audit(scheme=leakage.get_scheme("skk"), images=images, progress=False)
@@ -171,7 +172,7 @@ def test_ciphertexts_that_know_only_the_place_are_no_leak(shape, images, noise, 
         chance = np.linspace(0.35, 0.65, images.shape[1])[:, None]
         cipher = rng.binomial(255, chance, images.shape).astype(np.uint8)
     result = audit(images, cipher, progress=False)
-    assert result.leaks is False
+    assert not result.leaks
     assert result.certified_bits == 0
 
 
