@@ -92,7 +92,7 @@ minimum:
 	test -z "$(TORCH_INDEX_URL)" || $(MINIMUM)/bin/uv pip install --python $(MINIMUM) --resolution lowest-direct \
 	  --no-deps --default-index "$(TORCH_INDEX_URL)" $$(grep -oE 'torch(vision)?>=[0-9.]+' pyproject.toml)
 	$(MINIMUM)/bin/uv pip install --python $(MINIMUM) --resolution lowest-direct -c constraints-minimum.txt -e '.[test]'
-	$(MINIMUM)/bin/python -m pytest leakage tests $(WITHOUT_BOOK) -m "not slow"
+	OMP_NUM_THREADS=1 $(MINIMUM)/bin/python -m pytest leakage tests $(WITHOUT_BOOK) -m "not slow" -n 2 --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
     leakage audit PLAIN CIPHER -o REPORT
     leakage study GRID.yaml -o RESULTS
     leakage book FOLDER -o SITE
+    leakage cache [clear]
 
 The same without the program on the PATH:
 
@@ -11,25 +12,96 @@ The same without the program on the PATH:
 """
 
 import argparse
+import ast
+import os
+import signal
 import sys
-from collections.abc import Sequence
+import tempfile
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from leakage import __version__
 
-CODES = "exit code: 0 no leak detected, 1 leak detected, 2 bad input, 3 undecided"
-BOOK = "Says first how long it will take; interrupted, the same command goes on where it was."
-STUDY_CODES = "exit code: 0 all cells finished, 2 bad input, 3 some cells failed"
+if TYPE_CHECKING:
+    from leakage.audits.report import Audit
+
+_COMMON = "2 bad input or output, 4 our own failure"
+CODES = f"exit code: 0 no leak detected, 1 leak detected, 3 undecided, {_COMMON}"
+BOOK = (
+    "Says first how long it will take; interrupted, the same command goes on where it was. "
+    f"exit code: 0 the site is there, {_COMMON}"
+)
+STUDY_CODES = f"exit code: 0 all cells finished, 3 some cells failed, {_COMMON}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
     options = _parser().parse_args(arguments)
+    for name in ("SIGTERM", "SIGHUP"):  # so that what is temporary is removed
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_DFL:
+            signal.signal(getattr(signal, name), _end)
+    with warnings.catch_warnings():
+        warnings.showwarning = _note
+        code = _code_of(lambda: options.run(options))
     try:
-        return options.run(options)
-    except (ValueError, TypeError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        sys.stdout.flush()
+    except OSError:  # whoever read our words has gone, or their disk is full; the answer stands
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+def _code_of(run: Callable[[], int]) -> int:
+    try:
+        return run()
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except (OSError, ValueError, TypeError, ImportError) as error:
+        if isinstance(error, OSError) or _is_refusal(error):
+            _complain(f"error: {error}")
+            return 2
+        return _our_failure(error)
+    except Exception as error:
+        return _our_failure(error)
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether this package raised it, and not a library that it called."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    name = trace.tb_frame.f_globals.get("__name__", "") if trace is not None else ""
+    return name.partition(".")[0] in ("leakage", "__main__")
+
+
+def _our_failure(error: Exception) -> int:
+    if os.environ.get("LEAKAGE_DEBUG"):
+        raise error
+    _complain(
+        f"failure: {type(error).__name__}: {error}\n"
+        "This is a mistake of the program and no answer. LEAKAGE_DEBUG=1 shows where it happened."
+    )
+    return 4
+
+
+def _complain(text: str) -> None:
+    with suppress(OSError):  # nobody listens; the exit code tells
+        print(text, file=sys.stderr)
+
+
+def _note(message: Warning | str, *_: object, **__: object) -> None:
+    _complain(f"note: {message}")
+
+
+def _end(number: int, _: object) -> None:
+    raise SystemExit(128 + number)
+
+
+def _say(text: object) -> None:
+    with suppress(OSError):  # as in `main`
+        print(text, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,18 +125,31 @@ def _parser() -> argparse.ArgumentParser:
     _add_book_options(
         commands.add_parser("book", help="the whole book, run on your own pictures", epilog=BOOK)
     )
+    cache = commands.add_parser("cache", help="what is kept of vectors: where, and how much")
+    cache.add_argument("action", nargs="?", choices=("show", "clear"), default="show",
+                       help="clear: remove it, and nothing else")  # fmt: skip
+    cache.set_defaults(run=_cache)
     return parser
 
 
 def _add_audit_options(audit: argparse.ArgumentParser) -> None:
-    audit.add_argument("plain", help="folder of images (PNG, PGM, TIFF, BMP, JPEG)")
+    audit.add_argument("plain", help="folder of images (PNG, PGM, PPM, TIFF, BMP, JPEG)")
     audit.add_argument("cipher", nargs="?", help="folder of their ciphertexts, of the same names")
     audit.add_argument("-o", "--output", required=True, help="folder for the report")
     audit.add_argument(
         "--scheme", help="instead of ciphertexts: a name of leakage.list_schemes(), module:Class, "
         "or a program that is called with the names of a PNG file to read and one to write",
     )  # fmt: skip
-    audit.add_argument("--mode", choices=("gray", "rgb"), default="gray")
+    audit.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
+                       dest="settings", help="a parameter of the scheme, such as bits=3; may be "
+                       "repeated")  # fmt: skip
+    audit.add_argument("--seconds", type=float, default=60.0,
+                       help="that a program may take for an image (default: 60)")  # fmt: skip
+    audit.add_argument("--mode", choices=("gray", "rgb"),
+                       help="default: colour where any pair has some")  # fmt: skip
+    audit.add_argument("--groups", help="which pairs belong together: 'folder', a CSV file with "
+                       "two columns, name and group, or a regular expression whose part in "
+                       "parentheses is the group")  # fmt: skip
     audit.add_argument("--keying", choices=("fresh", "fixed"), default="fresh",
                        help="how nonces were used (default: fresh for every image)")  # fmt: skip
     audit.add_argument("--profile", choices=("quick", "full"), default="quick")
@@ -92,31 +177,69 @@ def _add_book_options(book: argparse.ArgumentParser) -> None:
 
 
 def _audit(options: argparse.Namespace) -> int:
-    import tempfile
-
-    from leakage.audits.auditing import audit
+    from leakage.arguments import check_seed
+    from leakage.audits.writing import check_output
 
     if (options.cipher is None) == (options.scheme is None):
         raise ValueError("give a folder of ciphertexts, or --scheme, and not both")
-    if Path(options.output).is_file():
-        raise ValueError(f"{options.output} is a file; name a folder for the report")
+    if options.settings and options.scheme is None:
+        raise ValueError("--set belongs to --scheme")
+    check_seed(options.seed)
+    check_output(options.output)
+    found = _found(options)
+    paths = found.save(options.output)
+    _say(found.verdict)
+    _say(f"report: {paths['report.html']}")
+    return {False: 0, True: 1, None: 3}[found.leaks]
+
+
+def _found(options: argparse.Namespace) -> "Audit":
+    """The audit that the options ask for."""
+    from leakage.audits.auditing import audit
+    from leakage.schemes import get_scheme, list_schemes
+
     common = {"keying": options.keying, "profile": options.profile, "seed": options.seed,
-              "mode": options.mode}  # fmt: skip
+              "groups": options.groups, "progress": sys.stderr.isatty()}  # fmt: skip
     if options.cipher is not None:
-        found = audit(options.plain, options.cipher, **common)
-    elif Path(options.scheme).is_file():
-        with tempfile.TemporaryDirectory() as folder:
-            sides = _through_program(options.scheme, options.plain, folder, options.mode)
-            found = audit(*sides, **common)
-    else:
+        return audit(options.plain, options.cipher, mode=options.mode, **common)
+    settings = dict(map(_setting, options.settings))
+    known = options.scheme in list_schemes().index
+    if known or (":" in options.scheme and not Path(options.scheme).is_file()):
+        from leakage.audits.schemes import scheme_from
         from leakage.pictures.image_sets import load_images
 
-        images = load_images(options.plain, size=None, mode=options.mode).images
-        found = audit(scheme=options.scheme, images=images, **common)
-    paths = found.save(options.output)
-    print(found.verdict)
-    print(f"report: {paths['report.html']}")
-    return {False: 0, True: 1, None: 3}[found.leaks]
+        if settings and not known:
+            raise ValueError("--set is for schemes of leakage.list_schemes(); give others defaults")
+        scheme = get_scheme(options.scheme, **settings) if known else scheme_from(options.scheme)
+        images = load_images(options.plain, size=None, mode=options.mode)
+        return audit(scheme=scheme, images=images, **common)
+    if not Path(options.scheme).is_file():
+        raise ValueError(
+            f"--scheme {options.scheme!r} is no file, no module:Class and none of "
+            f"{', '.join(list_schemes().index)}"
+        )
+    from leakage.audits.programs import encrypted_by
+
+    if settings:
+        raise ValueError("--set is for schemes of leakage.list_schemes(), not for a program")
+    with tempfile.TemporaryDirectory() as folder:
+        *sides, notes = encrypted_by(
+            options.scheme, options.plain, folder, mode=options.mode, seconds=options.seconds
+        )
+        for note in notes:
+            _complain(f"note: {note}")
+        return audit(*sides, **common)
+
+
+def _setting(text: str) -> tuple[str, object]:
+    """A name and the value behind its equals sign, which is a word where it is no literal."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise ValueError(f"--set {text}: write name=value, such as bits=3")
+    try:
+        return name, ast.literal_eval(value)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return name, value
 
 
 def _study(options: argparse.Namespace) -> int:
@@ -141,10 +264,10 @@ def _study(options: argparse.Namespace) -> int:
         with client, joblib.parallel_config(backend="dask", client=client):
             table = study(options.grid, **common)
     failed = table.loc[table["error"] != "", "error"]
-    print(f"{len(table) - len(failed)} of {len(table)} cells finished")
+    _say(f"{len(table) - len(failed)} of {len(table)} cells finished")
     for reason, count in failed.value_counts().items():
-        print(f"{count} failed: {reason}")
-    print(f"table: {Path(options.output, 'table.parquet')}")
+        _say(f"{count} failed: {reason}")
+    _say(f"table: {Path(options.output, 'table.parquet')}")
     return 3 if len(failed) else 0
 
 
@@ -152,34 +275,23 @@ def _book(options: argparse.Namespace) -> int:
     from leakage.notebook.own_book import make_book
 
     page = make_book(options.folder, options.output, mode=options.mode, jobs=options.jobs)
-    print(f"open {page}")
+    _say(f"open {page}")
     return 0
 
 
-def _through_program(program: str, plain: str, folder: str, mode: str) -> tuple[Path, Path]:
-    """Folders of the images and of what a program makes of them, one call an image."""
-    import subprocess
+def _cache(options: argparse.Namespace) -> int:
+    from leakage.vectors.vector_cache import cache_entries, cache_folder, cache_limit, clear_cache
 
-    from PIL import Image
-
-    from leakage.pictures.image_sets import load_images
-
-    images = load_images(plain, size=None, mode=mode)
-    sides = Path(folder, "plain"), Path(folder, "cipher")
-    for side in sides:
-        side.mkdir()
-    for i, image in enumerate(images.images):
-        names = [side / f"{i:06}.png" for side in sides]
-        Image.fromarray(image).save(names[0])
-        call = subprocess.run(
-            [str(Path(program).resolve()), *map(str, names)], capture_output=True, check=False
-        )
-        if call.returncode or not names[1].is_file():
-            raise ValueError(
-                f"{program} failed on image {i} with exit code {call.returncode}: "
-                f"{call.stderr.decode(errors='replace')[-300:]}"
-            )
-    return sides
+    folder = cache_folder()
+    if folder is None:
+        _say("no vectors are kept: LEAKAGE_CACHE is empty, or there is no home folder")
+        return 0
+    clear = options.action == "clear"
+    entries = clear_cache(folder) if clear else cache_entries(folder)
+    size = sum(entry.size for entry in entries) / 1e6
+    told = "removed" if clear else f"of at most {cache_limit() / 1e6:.1f} MB"
+    _say(f"{folder}: {len(entries)} entries, {size:.1f} MB, {told}")
+    return 0
 
 
 if __name__ == "__main__":

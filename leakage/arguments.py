@@ -2,48 +2,124 @@
 
 import difflib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 
+#: From so many rows and columns on, (H, W, 3) is taken for one RGB image and not for gray stripes.
+_NO_STRIPES = 8
 
-def check_images(images: np.ndarray, what: str = "images") -> np.ndarray:
-    """Refuse everything that is not a non-empty uint8 array (N, H, W) or (N, H, W, 3).
+
+def check_images(images: object, what: str = "images") -> np.ndarray:
+    """Images as one array, where what is given means one; everything else is refused.
+
+    Parameters
+    ----------
+    images : ndarray, ImageSet, torch.Tensor, or sequence of ndarray
+        uint8: (N, H, W) or (N, H, W, 3); of a tensor also (N, 3, H, W), as torch has them; of a
+        sequence (H, W) or (H, W, 3) each, of one size.
+    what : str
+        Name of the argument, for the message.
+
+    Returns
+    -------
+    ndarray of uint8, shape (N, H, W) or (N, H, W, 3)
+        Not copied where it is one already.
 
     Raises
     ------
     TypeError
-        `images` is not an array of one shape.
+        `images` is nothing of this.
     ValueError
-        Wrong dtype, wrong number of dimensions, or empty.
+        Masked, wrong dtype, wrong number of dimensions, different sizes, or empty.
 
     Examples
     --------
     >>> check_images(np.zeros((2, 4, 4), np.uint8)).shape
     (2, 4, 4)
+    >>> check_images([np.zeros((4, 4, 3), np.uint8)] * 2).shape
+    (2, 4, 4, 3)
     """
-    if not isinstance(images, np.ndarray):
-        raise TypeError(
-            f"{what} must be one numpy array of uint8, not {type(images).__name__}; images of one "
-            "size are joined by numpy.stack, others are cut to patches by load_images(size=...)"
-        )
-    if images.dtype == object:
-        raise ValueError(f"{what} differ in shape; cut them to patches of one size first")
-    if images.dtype != np.uint8:
-        raise ValueError(
-            f"{what} must be uint8, not {images.dtype}; a silent conversion would change them, so "
-            "convert on purpose: floats in [0, 1] by numpy.round(255 * images).astype('uint8'), "
-            "16-bit by (images >> 8).astype('uint8')"
-        )
-    if images.ndim == 2:
+    array = _array_of(images, what)
+    if np.ma.isMaskedArray(array):
+        raise ValueError(f"{what} are masked; fill them on purpose: images.filled(0)")
+    if array.dtype != np.uint8:
+        raise ValueError(f"{what} must be uint8, not {array.dtype}; {_way_to_bytes(array.dtype)}")
+    if array.ndim == 2:
         raise ValueError(f"{what} must be (N, H, W) or (N, H, W, 3); one image is images[None]")
-    if not (images.ndim == 3 or (images.ndim == 4 and images.shape[-1] == 3)):
-        raise ValueError(f"{what} must be (N, H, W) or (N, H, W, 3), not {images.shape}")
-    if images.size == 0:
-        raise ValueError(f"{what} are empty: shape {images.shape}")
-    return images
+    if array.ndim == 3 and array.shape[-1] == 3 and min(array.shape[:2]) >= _NO_STRIPES:
+        raise ValueError(
+            f"{what} have shape {array.shape}, which looks like one RGB image: that is images[None]"
+        )
+    if not (array.ndim == 3 or (array.ndim == 4 and array.shape[-1] == 3)):
+        first = array.ndim == 4 and array.shape[1] == 3
+        hint = "; channels come last: numpy.moveaxis(images, 1, -1)" if first else ""
+        raise ValueError(f"{what} must be (N, H, W) or (N, H, W, 3), not {array.shape}{hint}")
+    if array.size == 0:
+        raise ValueError(f"{what} are empty: shape {array.shape}")
+    return array
+
+
+def _array_of(images: object, what: str) -> np.ndarray:
+    """An array of any kind, from whatever holds one."""
+    if isinstance(images, np.ndarray):
+        if images.dtype == object:
+            raise ValueError(f"{what} differ in shape; cut them to patches of one size first")
+        return images
+    if isinstance(inner := getattr(images, "images", None), np.ndarray):
+        return inner  # an ImageSet
+    if type(images).__module__.partition(".")[0] == "torch" and hasattr(images, "detach"):
+        return _channels_last(images.detach().cpu().numpy(), what)
+    if isinstance(images, list | tuple) and images:
+        return _stacked(images, what)
+    raise TypeError(_NO_ARRAY.format(what, type(images).__name__))
+
+
+_NO_ARRAY = (
+    "{} must be one numpy array of uint8, not {}; images of one size are joined by numpy.stack, "
+    "others are cut to patches by load_images(size=...)"
+)
+
+
+def _channels_last(tensor: np.ndarray, what: str) -> np.ndarray:
+    if tensor.ndim != 4 or tensor.shape[1] not in (1, 3):
+        return tensor
+    if tensor.shape[1] == tensor.shape[-1] == 3:
+        raise ValueError(
+            f"{what}: of a tensor of shape {tensor.shape} it is not clear where the channels are; "
+            "give a numpy array with them last"
+        )
+    if tensor.shape[-1] == 3:
+        return tensor
+    return tensor[:, 0] if tensor.shape[1] == 1 else np.moveaxis(tensor, 1, -1)
+
+
+def _stacked(images: Sequence[object], what: str) -> np.ndarray:
+    if any(isinstance(image, str | Path) for image in images):
+        raise TypeError(f"{what} are names of files; read them by leakage.load_images(folder)")
+    arrays = [image for image in images if isinstance(image, np.ndarray)]
+    if len(arrays) < len(images):
+        raise TypeError(_NO_ARRAY.format(what, f"a {type(images).__name__} of other things"))
+    if len({image.shape for image in arrays}) > 1:
+        raise ValueError(f"{what} differ in shape; cut them to patches of one size first")
+    return np.ma.stack(arrays) if any(map(np.ma.isMaskedArray, arrays)) else np.stack(arrays)
+
+
+def _way_to_bytes(dtype: np.dtype) -> str:
+    """What to write for samples of another kind; a silent conversion would change them."""
+    if dtype.kind == "f":
+        return "of floats in [0, 1] write numpy.round(255 * images).astype('uint8')"
+    if dtype.kind == "b":
+        return "of False and True write images.astype('uint8') * 255"
+    if dtype.kind == "c":
+        return "complex numbers are no samples; give one of numpy.real and numpy.imag, rounded"
+    if dtype == np.uint16:
+        return (
+            "of 16 bits write (images >> 8).astype('uint8'), and bear in mind what that leaves out"
+        )
+    return "of whole numbers from 0 to 255 write images.astype('uint8')"
 
 
 def check_one_of(what: str, value: object, known: Iterable[str]) -> None:
@@ -78,6 +154,22 @@ def check_one_of(what: str, value: object, known: Iterable[str]) -> None:
     close = isinstance(value, str) and difflib.get_close_matches(value, words, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     raise ValueError(f"{what} must be {listed}, not {value!r}{hint}")
+
+
+def check_seed(seed: object) -> None:
+    """Refuse what is no seed: an int from 0 to 2**32 - 1, which every library takes.
+
+    Examples
+    --------
+    >>> check_seed(7)
+    >>> check_seed(-1)
+    Traceback (most recent call last):
+    ValueError: seed must be from 0 to 2**32 - 1, not -1
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+        raise TypeError(f"seed must be an int, not {seed!r}")
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed must be from 0 to 2**32 - 1, not {seed}")
 
 
 def object_named(name: str) -> object:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from leakage.arguments import check_images
+from leakage.arguments import check_images, check_seed
 from leakage.attacks.success import Attack, counted, identify, ranked, wording
 from leakage.evidence.samples import check_samples
 from leakage.evidence.splits import split_by_group
@@ -57,6 +57,7 @@ def reidentify(
     >>> reidentify(x, x).rate > 0.9
     True
     """
+    check_seed(seed)
     from leakage.estimators.critics import canonical_critic, whitened
     from leakage.estimators.threads import one_thread
 
@@ -118,6 +119,7 @@ def infer_attribute(
     >>> infer_attribute(y, y[:, 0] > 0).rate > 0.9
     True
     """
+    check_seed(seed)
     from sklearn.linear_model import LogisticRegression
 
     from leakage.estimators.critics import whitened
@@ -206,9 +208,10 @@ def invert(
     >>> found.n, found.chance, found.pictures.shape
     (2, 0.5, (2, 8, 8))
     """
+    check_seed(seed)
     from leakage.attacks.inversion import inverted
 
-    check_images(images)
+    images = check_images(images)
     if images.shape[1] % 8 or images.shape[2] % 8:
         raise ValueError(f"sides must be multiples of 8, not {images.shape[1:3]}")
     if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
@@ -252,6 +255,7 @@ def judged_images(groups: np.ndarray, held_out: float = 0.2, seed: int = 0) -> n
     >>> int(judged_images(np.arange(10)).sum())
     2
     """
+    check_seed(seed)
     if not 0 < held_out <= 0.5:
         raise ValueError(f"held_out must be above 0 and at most 0.5, not {held_out}")
     folds = round(1 / held_out)

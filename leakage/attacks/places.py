@@ -84,7 +84,7 @@ def unshuffle(cipher: np.ndarray, places: np.ndarray) -> np.ndarray:
     >>> unshuffle(np.array([[[7, 8, 9]]], np.uint8), np.array([2, 0, 1])).tolist()
     [[[8, 9, 7]]]
     """
-    check_images(cipher)
+    cipher = check_images(cipher)
     height, width = cipher.shape[1:3]
     if np.shape(places) != (height * width,):
         raise ValueError(f"{np.shape(places)} places for images of {height} x {width} pixels")
@@ -141,7 +141,7 @@ def jigsaw(cipher: np.ndarray, block: int) -> np.ndarray:
 
 
 def _grid(images: np.ndarray, block: int) -> tuple[int, int]:
-    check_images(images)
+    images = check_images(images)
     check_block(block)
     height, width = images.shape[1:3]
     if height % block or width % block:
@@ -243,7 +243,7 @@ def placement(pictures: np.ndarray, plain: np.ndarray, block: int) -> tuple[np.n
     [[0.0], [0.5]]
     """
     rows, columns = _grid(pictures, block)
-    check_images(plain, "plain")
+    plain = check_images(plain, "plain")
     if pictures.shape != plain.shape:
         raise ValueError(f"pictures have shape {pictures.shape}, plain {plain.shape}")
     direct, neighbour = np.empty(len(plain)), np.empty(len(plain))

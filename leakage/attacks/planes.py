@@ -43,7 +43,7 @@ def replace_planes(
     >>> f"{replace_planes(np.array([[[0b01100101]]], np.uint8), 0b11100000).item():08b}"
     '10000101'
     """
-    check_images(cipher)
+    cipher = check_images(cipher)
     if isinstance(mask, bool) or not isinstance(mask, int | np.integer) or not 0 <= mask <= 255:
         raise ValueError(f"mask must be a byte, from 0 to 255, not {mask!r}")
     check_one_of("value", value, ("mid", "zero", "mean"))
@@ -94,7 +94,7 @@ def unwrap_planes(cipher: np.ndarray, bits: int, *, grey: float = TYPICAL_GREY) 
     >>> np.array_equal(unwrap_planes(image & 127, 1), image)
     True
     """
-    check_images(cipher)
+    cipher = check_images(cipher)
     if isinstance(bits, bool) or not isinstance(bits, int | np.integer) or not 1 <= bits <= 7:
         raise ValueError(f"bits must be the number of encrypted planes, 1 to 7, not {bits!r}")
     if min(cipher.shape[1:3]) < 2:

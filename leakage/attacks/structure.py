@@ -35,7 +35,7 @@ def fold(cipher: np.ndarray) -> np.ndarray:
     >>> fold(np.array([[[0, 255, 100, 155]]], np.uint8)).ravel().tolist()
     [0, 0, 200, 200]
     """
-    check_images(cipher)
+    cipher = check_images(cipher)
     return 2 * np.minimum(cipher, 255 - cipher)
 
 
@@ -65,7 +65,7 @@ def many_time_pad(ciphers: np.ndarray, known: np.ndarray | int = 0) -> np.ndarra
     >>> many_time_pad(np.array([[[7 ^ 99]], [[5 ^ 99]]], np.uint8), known=7).ravel().tolist()
     [5]
     """
-    check_images(ciphers)
+    ciphers = check_images(ciphers)
     if len(ciphers) < 2:
         raise ValueError("it takes at least two ciphertexts under one keystream")
     first = np.asarray(known)

@@ -281,8 +281,8 @@ def identify(
     >>> identify(images, images).rate
     1.0
     """
-    check_images(pictures, "pictures")
-    check_images(candidates, "candidates")
+    pictures = check_images(pictures, "pictures")
+    candidates = check_images(candidates, "candidates")
     if pictures.shape != candidates.shape:
         raise ValueError(
             f"pictures have shape {pictures.shape}, candidates {candidates.shape}; they are pairs"

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
 from leakage import __version__, metrics
-from leakage.arguments import check_one_of
+from leakage.arguments import check_images, check_one_of, check_seed
 from leakage.audits.findings import Finding
-from leakage.audits.pairs import Pairs, from_arrays, from_folders
+from leakage.audits.pairs import Pairs, from_arrays, from_folders, groups_of
 from leakage.audits.pictures import attacked
 from leakage.audits.report import Audit
 from leakage.audits.schemes import (
@@ -27,8 +27,9 @@ from leakage.audits.schemes import (
     scheme_text,
 )
 from leakage.audits.structure import Structure
-from leakage.audits.verdicts import ALPHA, LEVELS, corrected, leaks, ranked, verdict
+from leakage.audits.verdicts import ALPHA, LEVELS, ONE_PICTURE, corrected, leaks, ranked, verdict
 from leakage.estimate import Estimate
+from leakage.pictures.image_sets import ImageSet
 from leakage.schemes import Scheme
 from leakage.schemes.base import Keying
 
@@ -47,16 +48,16 @@ _PROFILES = {
 
 
 def audit(
-    plain: np.ndarray | str | Path | None = None,
+    plain: np.ndarray | ImageSet | str | Path | None = None,
     cipher: np.ndarray | str | Path | None = None,
     *,
     scheme: object = None,
-    images: np.ndarray | None = None,
-    groups: np.ndarray | None = None,
+    images: np.ndarray | ImageSet | None = None,
+    groups: np.ndarray | str | Path | None = None,
     keying: Keying = "fresh",
     seed: int = 0,
     profile: Literal["quick", "full"] = "quick",
-    mode: Literal["gray", "rgb"] = "gray",
+    mode: Literal["gray", "rgb"] | None = None,
     progress: bool = True,
 ) -> Audit:
     """Ask what ciphertexts give away of their images, and how sure one can be.
@@ -79,19 +80,22 @@ def audit(
     scheme : Scheme or str
         Instead of pairs: one of `leakage.get_scheme`, its name, or ``"module:Class"`` of one's
         own.
-    images : ndarray of uint8
-        What the scheme is to encrypt.
-    groups : ndarray, shape (N,), optional
-        Source of each image: patches of one photograph share theirs. Without it all images count
-        as independent of each other.
+    images : ndarray of uint8, or ImageSet
+        What the scheme is to encrypt. An ImageSet brings its groups with it.
+    groups : ndarray of shape (N,), str or Path, optional
+        Source of each image: patches of one photograph share theirs. Of folders also
+        ``"folder"``, each file's folder; the name of a CSV file with two columns, name and group;
+        or a regular expression whose part in parentheses is the group, ``"(.*)_[0-9]+"``. Without
+        it all images count as independent of each other, but for equal ones, which always belong
+        together.
     keying : {"fresh", "fixed"}
         How nonces were used. Under ``"fixed"`` a deterministic scheme is one map for all images.
     seed : int
         Of everything random; with `scheme`, of the keys too, which are not reported.
     profile : {"quick", "full"}
         ``"full"`` looks at four times as many samples and takes more permutations.
-    mode : {"gray", "rgb"}
-        How files are read.
+    mode : {None, "gray", "rgb"}
+        How files are read: None keeps colour where any pair has some.
     progress : bool
         Show a progress bar.
 
@@ -117,19 +121,22 @@ def audit(
     >>> found.leaks, found.findings[0].level
     (True, 'structure')
     """
+    check_seed(seed)
     check_one_of("profile", profile, _PROFILES)
     check_one_of("keying", keying, ("fresh", "fixed"))
-    check_one_of("mode", mode, ("gray", "rgb"))
+    if mode is not None:
+        check_one_of("mode", mode, ("gray", "rgb"))
     known = None
+    if groups is None:
+        groups = next((x.groups for x in (images, plain) if isinstance(x, ImageSet)), None)
     if scheme is not None and images is not None and plain is None and cipher is None:
-        known = _asked(scheme_from(scheme), images, scheme_key(seed), keying)
-        plain, cipher = images, known.cipher
+        plain = check_images(images)
+        known = _asked(scheme_from(scheme), plain, scheme_key(seed), keying)
+        cipher = known.cipher
     elif plain is None or cipher is None or scheme is not None or images is not None:
         raise TypeError("give plain and cipher, or scheme=... and images=..., and not both")
     pairs = _pairs(plain, cipher, mode)
-    groups = np.arange(len(pairs)) if groups is None else np.asarray(groups)
-    if groups.shape != (len(pairs),):
-        raise ValueError(f"groups has shape {groups.shape}, there are {len(pairs)} pairs")
+    groups = groups_of(pairs.names, pairs.same, groups)
     smallest = min(min(shape[:2]) for shape in pairs.shapes)
     if smallest < SMALLEST:
         raise ValueError(
@@ -155,10 +162,10 @@ def _asked(scheme: Encrypts, images: np.ndarray, key: bytes, keying: Keying) -> 
     return _Known(scheme, key, cipher, findings, closed_form(scheme, images))
 
 
-def _pairs(plain: np.ndarray | str | Path, cipher: np.ndarray | str | Path, mode: str) -> Pairs:
+def _pairs(plain: object, cipher: object, mode: str | None) -> Pairs:
     if isinstance(plain, str | Path) and isinstance(cipher, str | Path):
         return from_folders(plain, cipher, mode)
-    return from_arrays(cast(np.ndarray, plain), cast(np.ndarray, cipher))  # it checks both
+    return from_arrays(plain, cipher)
 
 
 @dataclass(frozen=True)
@@ -190,16 +197,19 @@ def _audit(question: _Question) -> Audit:
     pairs, known, seed = question.pairs, question.known, question.seed
     gathered = _gathered(question)
     findings, certified, table = _answers(question, gathered)
-    found = leaks(findings, len(np.unique(question.groups)))
+    sources = len(np.unique(question.groups))
+    found = leaks(findings, sources)
     detectable = None
-    if not found:  # what is not there: how large could it be?
+    if not found and sources > 1:  # what is not there: how large could it be?
         level = ALPHA / len(LEVELS) / len(gathered.sample.plain)
         detectable = levels.detectable_bits(gathered.sample, level, seed)
+    if found is False and (detectable is None or pairs.lossy):
+        found = None  # neither what it has no power to see is cleared, nor what it did not see
     names = {finding.name for finding in findings if finding.leaks and finding.level == "structure"}
     plain, cipher = gathered.plain, gathered.cipher
     return Audit(
         leaks=found,
-        verdict=verdict(found, findings, certified, detectable, len(pairs)),
+        verdict=verdict(found, findings, certified, detectable, len(pairs), sources, pairs.lossy),
         findings=tuple(findings),
         certified_bits=certified,
         detectable_bits=detectable,
@@ -244,6 +254,9 @@ def _answers(question: _Question, gathered: _Gathered) -> tuple[list[Finding], f
     ]
     findings = gathered.structure.findings()
     findings += question.known.findings if question.known else []
+    if len(np.unique(question.groups)) == 1:  # nothing varies that a ciphertext could tell of
+        table = _metrics(gathered, question.known, seed)
+        return ranked(corrected([*findings, ONE_PICTURE])), 0.0, table
     with tqdm(total=len(views) + 2, desc="questions", disable=not question.progress) as bar:
         for view in views:
             findings += view()
@@ -274,6 +287,7 @@ def _settings(question: _Question) -> dict[str, object]:
         "profile": question.profile,
         "seed": question.seed,
         "scheme": scheme_text(question.known.scheme if question.known else None),
+        "notes": "; ".join(question.pairs.notes),
         "family-wise level": ALPHA,
         "network": "EfficientNet-Lite0, ImageNet",
         "leakage": __version__,

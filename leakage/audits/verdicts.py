@@ -8,6 +8,12 @@ from leakage.audits.findings import Finding
 ALPHA = 0.01
 #: Fewer independent images than this cannot clear a scheme of a leak in whole images.
 ENOUGH_PAIRS = 50
+#: All images are one, perhaps under many keys.
+ONE_PICTURE = Finding(
+    "structure", "one picture alone", None,
+    "All images are from one source: how ciphertexts of different pictures differ was not seen.",
+    "Give pictures of at least two sources, better of 50 or more.",
+)  # fmt: skip
 LEVELS = ("structure", "pixel", "identification", "patch", "embedding")
 
 
@@ -51,6 +57,8 @@ def verdict(
     certified: float,
     detectable: float | None,
     pairs: int,
+    sources: int,
+    lossy: bool = False,
 ) -> str:
     """The answer of an audit in one sentence or two.
 
@@ -66,6 +74,10 @@ def verdict(
         Bits an image that would have been found.
     pairs : int
         How many there were.
+    sources : int
+        Of how many independent pictures.
+    lossy : bool
+        Whether ciphertexts are of a lossy format.
 
     Returns
     -------
@@ -74,8 +86,8 @@ def verdict(
 
     Examples
     --------
-    >>> verdict(False, [], 0.0, None, 60)
-    'No leak detected: the smallest leak that it would have detected is not known.'
+    >>> verdict(None, [], 0.0, None, 30, 30)
+    'Undecided: 30 pairs found no leak, and are too few to say that there is none.'
     """
     if found:
         worst = findings[0]
@@ -85,15 +97,13 @@ def verdict(
             else "No bound in bits an image can be certified from these pairs"
         )
         return f"Leak detected ({worst.name}). {worst.meaning} {bound}."
+    of = f" of {sources} independent picture{'s' * (sources != 1)}" if sources != pairs else ""
     if found is None:
-        return (
-            f"Undecided: {pairs} pairs found no leak, and are too few to say that there is none "
-            "of any size worth knowing."
-        )
-    would = (
-        f"this audit would have detected {detectable:.2g} bits an image or more in what it "
-        "looked at"
-        if detectable is not None
-        else "the smallest leak that it would have detected is not known"
+        why = "are too few to say that there is none"
+        if lossy and sources >= ENOUGH_PAIRS:
+            why = "say nothing of what JPEG ciphertexts hold beyond their decoded samples"
+        return f"Undecided: {pairs} pairs{of} found no leak, and {why}."
+    return (
+        f"No leak detected: this audit would have detected {detectable:.2g} bits an image or more "
+        "in what it looked at."
     )
-    return f"No leak detected: {would}."

@@ -1,6 +1,7 @@
 """An audit as files in a folder: all of them, or none."""
 
 import json
+import os
 import tempfile
 from pathlib import Path
 
@@ -44,9 +45,7 @@ def save(audit: Findings, folder: str | Path) -> dict[str, Path]:
     ['findings.tex', 'report.html', 'report.json']
     """
     folder = Path(folder)
-    for path in (folder, *folder.parents):
-        if path.exists() and not path.is_dir():
-            raise ValueError(f"{path} is a file; name a folder for the report")
+    check_output(folder)
     files = _files(audit)
     folder.parent.mkdir(parents=True, exist_ok=True)
     # An existing folder may be a file system of its own, into which nothing can be moved in one
@@ -64,6 +63,37 @@ def save(audit: Findings, folder: str | Path) -> dict[str, Path]:
         else:
             made.rename(folder)
     return {name: folder / name for name in files}
+
+
+def check_output(folder: str | Path) -> None:
+    """Refuse a folder for the report that cannot be made or written, before any work.
+
+    Raises
+    ------
+    ValueError
+        It, or a folder it is to be in, is a file or may not be written.
+
+    Examples
+    --------
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     check_output(file.name)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ValueError: ... is a file; name a folder for the report
+    """
+    folder = Path(folder)
+    for path in (folder, *folder.parents):
+        if not os.path.lexists(path):
+            continue
+        if not path.is_dir():
+            raise ValueError(f"{path} is a file; name a folder for the report")
+        try:
+            with tempfile.TemporaryFile(dir=path) as file:
+                file.write(bytes(4096))
+        except OSError as error:
+            raise ValueError(
+                f"{path} cannot be written ({error.strerror}); name another folder for the report"
+            ) from None
+        return
 
 
 def _files(audit: Findings) -> dict[str, bytes]:

@@ -36,12 +36,15 @@ View = tuple[np.ndarray, np.ndarray]
 
 
 class Samples(NamedTuple):
-    """Paired samples with their groups; `ranks` has each coordinate of x and y sorted."""
+    """Paired samples with their groups.
+
+    `ranks` has each coordinate of x and y sorted, None where they are too many for the samples.
+    """
 
     x: np.ndarray
     y: np.ndarray
     groups: np.ndarray
-    ranks: tuple[Ranks, Ranks]
+    ranks: tuple[Ranks, Ranks] | None
     components: int
     seed: int
 
@@ -50,7 +53,8 @@ class Samples(NamedTuple):
         cls, x: np.ndarray, y: np.ndarray, groups: np.ndarray, components: int, seed: int
     ) -> "Samples":
         """Samples, each coordinate sorted once for all folds."""
-        return cls(x, y, groups, (Ranks(x), Ranks(y)), components, seed)
+        ranks = (Ranks(x), Ranks(y)) if _covariance_is_known(x, y, len(x)) else None
+        return cls(x, y, groups, ranks, components, seed)
 
     def views(self, rows: np.ndarray) -> dict[str, View]:
         """Coordinates of all samples, scaled by the training samples `rows`, by name."""
@@ -58,9 +62,7 @@ class Samples(NamedTuple):
         # a bound pays for every image unlike those it was trained on; a test only gains from them
         clipped = wide[0].clip(-BOUND_CLIP, BOUND_CLIP), wide[1].clip(-BOUND_CLIP, BOUND_CLIP)
         views = {"wide": wide, "white": clipped}
-        # a covariance of all coordinates, where there are samples enough
-        dimensions = self.x.shape[1] + self.y.shape[1]
-        if 2 * dimensions < len(rows) * (1 - 1 / VALIDATION_SHARE):
+        if self.ranks and _covariance_is_known(self.x, self.y, len(rows)):
             views["ranked"] = (
                 self.ranks[0].normal_scores(rows), self.ranks[1].normal_scores(rows)
             )  # fmt: skip
@@ -68,6 +70,11 @@ class Samples(NamedTuple):
 
     def _whitened(self, side: np.ndarray, rows: np.ndarray) -> np.ndarray:
         return whitened(side, rows, self.components, self.seed)
+
+
+def _covariance_is_known(x: np.ndarray, y: np.ndarray, samples: int) -> bool:
+    """Whether that of all coordinates is, from so many samples to train on."""
+    return 2 * (x.shape[1] + y.shape[1]) < samples * (1 - 1 / VALIDATION_SHARE)
 
 
 class Parts(NamedTuple):

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from leakage.arguments import check_seed
 from leakage.estimate import Estimate
 from leakage.estimators.critics import Ranks, canonical_correlations, linear_critic, whitened
 from leakage.estimators.threads import one_thread
@@ -133,6 +134,7 @@ def canonical_test(
     >>> canonical_test(x, x + rng.normal(size=(200, 3))).p_value < 1e-6
     True
     """
+    check_seed(seed)
     permutations = check_permutations(permutations)
     x, y, groups = check_samples(x, y, groups, folds)
     rng = np.random.default_rng(seed)

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from scipy.special import logsumexp
 
-from leakage.arguments import check_one_of
+from leakage.arguments import check_one_of, check_seed
 from leakage.estimate import Estimate
 from leakage.estimators.bounds import log_partition
 from leakage.estimators.candidates import Candidate, Samples
@@ -241,6 +241,7 @@ def certified_mi(
     >>> 0.5 < certified_mi(x, y).bits < 1.0
     True
     """
+    check_seed(seed)
     check_one_of("method", method, get_args(CertifiedMethod))
     x, y, groups = check_samples(x, y, groups, folds)
     if not 0 < confidence < 1:

@@ -78,9 +78,10 @@ def jackknife_entropy(counts: np.ndarray) -> float:
     """Zahl (1977): N H - (N - 1) times the mean entropy with one sample left out."""
     c = counts[counts > 0].astype(float)
     n = c.sum()
-    plain = np.sum(c * np.log2(c))
-    fewer = np.where(c > 1, (c - 1) * np.log2(np.maximum(c - 1, 1)), 0.0)
-    left_out = np.log2(n - 1) - (plain - c * np.log2(c) + fewer) / (n - 1)
+    each = c * np.log2(c)
+    plain = np.sum(each)
+    fewer = (c - 1) * np.log2(np.maximum(c - 1, 1))  # 0 where c is 1
+    left_out = np.log2(n - 1) - (plain - each + fewer) / (n - 1)
     return float(n * (np.log2(n) - plain / n) - (n - 1) * np.sum(c / n * left_out))
 
 

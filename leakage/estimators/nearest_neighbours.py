@@ -6,6 +6,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.special import digamma
 
+from leakage.arguments import check_seed
 from leakage.estimate import Estimate
 from leakage.evidence.intervals import clustered_interval
 from leakage.evidence.p_values import check_permutations, permutation_p_value
@@ -48,6 +49,7 @@ def local_contributions(
     >>> local_contributions(np.eye(5), np.eye(5)).shape
     (5,)
     """
+    check_seed(seed)
     return _local(*_scaled(x, y, np.random.default_rng(seed)), neighbours)
 
 
@@ -91,6 +93,7 @@ def ksg(
     >>> bool(abs(ksg(x, y, permutations=0).bits - exact.bits) < 0.1)
     True
     """
+    check_seed(seed)
     permutations = check_permutations(permutations)
     x, y, _ = check_samples(x, y, None, 2)
     if x.shape[1] + y.shape[1] > MAX_DIMENSIONS:

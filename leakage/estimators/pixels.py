@@ -1,11 +1,11 @@
 """Mutual information of single samples and their ciphertexts, through the planes that tell most."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from scipy.stats import t as student_t
 
-from leakage.arguments import check_images
+from leakage.arguments import check_images, check_seed
 from leakage.estimate import Estimate
 from leakage.estimators.corrections import jackknife_mi, plug_in_mi
 from leakage.estimators.counting import SAMPLES_PER_CELL
@@ -28,22 +28,27 @@ _MASKS = {
 }  # fmt: skip
 
 
-def _reduced(table: np.ndarray, mask: int) -> np.ndarray:
-    """The 256 x 256 table of bytes, both sides seen through `mask` (low or high planes)."""
-    planes = mask.bit_count()
-    if planes == 8:
-        return table
-    small = 1 << planes
-    if mask & 1:  # low planes: bytes are (rest, low)
-        return table.reshape(256 // small, small, 256 // small, small).sum((0, 2))
-    return table.reshape(small, 256 // small, small, 256 // small).sum((1, 3))
+def _reduced(table: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """The 256 x 256 table of bytes seen through every mask, by its name.
+
+    Each is summed from the table that has a plane more.
+    """
+    names = {mask: name for name, mask in _MASKS.items()}
+    yield names[0xFF], table
+    for low in (True, False):
+        small = table
+        for planes in range(7, 0, -1):
+            half = 1 << planes
+            parts = small.reshape((2, half, 2, half) if low else (half, 2, half, 2))
+            (a, b), (c, d) = parts.transpose((0, 2, 1, 3) if low else (1, 3, 0, 2))
+            small = a + b + c + d
+            yield names[(1 << planes) - 1 if low else 0xFF & (0xFF << (8 - planes))], small
 
 
 def _best_mask(table: np.ndarray) -> tuple[float, str, float, float]:
     """Score, name, bits and null standard deviation of the mask with the clearest information."""
     found = []
-    for name, mask in _MASKS.items():
-        small = _reduced(table, mask)
+    for name, small in _reduced(table):
         rows, columns = (np.count_nonzero(small.sum(axis)) for axis in (1, 0))
         if small.sum() < SAMPLES_PER_CELL * np.count_nonzero(small) or min(rows, columns) < 2:
             continue
@@ -121,7 +126,8 @@ def pixel_mi(
     >>> print(estimate.method)
     plug-in of the 3 least significant planes, jackknife
     """
-    check_images(plain, "plain"), check_images(cipher, "cipher")
+    check_seed(seed)
+    plain, cipher = check_images(plain, "plain"), check_images(cipher, "cipher")
     if plain.shape != cipher.shape:
         raise ValueError(f"plain has shape {plain.shape}, cipher {cipher.shape}; they are pairs")
     table = _byte_table(plain, cipher)
@@ -132,7 +138,7 @@ def pixel_mi(
     low = high = p_value = None
     if len(x) > 1:
         mask = np.uint8(_MASKS[name])
-        chosen = _reduced(table, int(mask))
+        chosen = dict(_reduced(table))[name]
         low, high = _block_interval(bits, noise, chosen, x & mask, y & mask, int(mask))
     if len(x) > 1 and permutations:
         rng = np.random.default_rng(seed)
@@ -200,6 +206,7 @@ def pixel_swap_p_value(
     >>> pixel_swap_p_value(plain, plain ^ 255, partners, couples, permutations=99)
     0.01
     """
+    check_seed(seed)
     coupled = np.flatnonzero(partners >= 0)
     names, which = np.unique(couples[coupled], return_inverse=True)
     if len(names) < FEWEST_COUPLES:
@@ -265,12 +272,13 @@ def pixel_mi_in_batches(
     >>> pixel_mi_in_batches(halves, permutations=9).bits == whole.bits
     True
     """
+    check_seed(seed)
     rng = np.random.default_rng(seed)
     table, inside = np.zeros((2, 256, 256), np.int64)
     null = np.zeros((permutations, 256, 256), np.int64)
     count = 0
     for plain, cipher in batches():
-        check_images(plain, "plain"), check_images(cipher, "cipher")
+        plain, cipher = check_images(plain, "plain"), check_images(cipher, "cipher")
         if plain.shape != cipher.shape:
             raise ValueError(f"plain has shape {plain.shape}, cipher {cipher.shape}")
         table += _byte_table(plain, cipher)
@@ -284,7 +292,7 @@ def pixel_mi_in_batches(
     low = high = p_value = None
     if count > 1:
         mask = _MASKS[name]
-        small = _reduced(table, mask)
+        small = dict(_reduced(table))[name]
         moments = (0, 0.0, 0.0)
         for plain, cipher in batches():
             x, y = (pieces(side) & np.uint8(mask) for side in (plain, cipher))

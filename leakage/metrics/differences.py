@@ -6,7 +6,7 @@ from scipy.stats import binom, norm
 
 from leakage.arguments import check_images
 from leakage.metrics.nulls import ENOUGH_SAMPLES, Null
-from leakage.schemes import Scheme
+from leakage.schemes.base import Scheme, scheme_name
 from leakage.schemes.keyed_randomness import check_key
 
 _ONES = np.array([value.bit_count() for value in range(256)], np.uint8)
@@ -50,7 +50,7 @@ def npcr(cipher: np.ndarray, other: np.ndarray, *, plain: np.ndarray) -> np.ndar
     ValueError: cipher[0] is the plain image or differs from it in one sample only; this compares \
 two ciphertexts, and leakage.metrics.differential(scheme, images, key) makes them
     """
-    _check_ciphertexts(cipher, other, plain)
+    cipher, other = _check_ciphertexts(cipher, other, plain)
     return _npcr(cipher, other)
 
 
@@ -84,7 +84,7 @@ def uaci(cipher: np.ndarray, other: np.ndarray, *, plain: np.ndarray) -> np.ndar
     >>> uaci(one, other, plain=plain).round(3).tolist()
     [98.039]
     """
-    _check_ciphertexts(cipher, other, plain)
+    cipher, other = _check_ciphertexts(cipher, other, plain)
     return _uaci(cipher, other)
 
 
@@ -115,7 +115,7 @@ def nbcr(cipher: np.ndarray, other: np.ndarray, *, plain: np.ndarray) -> np.ndar
     >>> nbcr(one, other, plain=plain).tolist()
     [37.5]
     """
-    _check_ciphertexts(cipher, other, plain)
+    cipher, other = _check_ciphertexts(cipher, other, plain)
     return _nbcr(cipher, other)
 
 
@@ -236,8 +236,10 @@ def differential(
     [1.0]
     """
     if not isinstance(scheme, Scheme):
-        raise TypeError(f"scheme must be a Scheme, from leakage.get_scheme, not {scheme!r}")
-    check_images(images)
+        raise TypeError(
+            f"scheme must be a Scheme, from leakage.get_scheme, not {scheme_name(scheme)}"
+        )
+    images = check_images(images)
     key = check_key(key)
     rng = np.random.default_rng(seed)
     changed = np.array(images, order="C")
@@ -258,10 +260,12 @@ def differential(
     return pd.DataFrame(columns)
 
 
-def _check_ciphertexts(cipher: np.ndarray, other: np.ndarray, plain: np.ndarray) -> None:
-    check_images(plain, "plain")
-    for name, images in (("cipher", cipher), ("other", other)):
-        check_images(images, name)
+def _check_ciphertexts(
+    cipher: object, other: object, plain: object
+) -> tuple[np.ndarray, np.ndarray]:
+    plain = check_images(plain, "plain")
+    pair = check_images(cipher, "cipher"), check_images(other, "other")
+    for name, images in zip(("cipher", "other"), pair, strict=True):
         if images.shape != plain.shape:
             raise ValueError(
                 f"{name} has shape {images.shape}, plain {plain.shape}; give the ciphertexts of "
@@ -276,6 +280,7 @@ def _check_ciphertexts(cipher: np.ndarray, other: np.ndarray, plain: np.ndarray)
                 "this compares two ciphertexts, and leakage.metrics.differential(scheme, images, "
                 "key) makes them"
             )
+    return pair
 
 
 def _percent(values: np.ndarray, most: int) -> np.ndarray:

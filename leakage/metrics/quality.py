@@ -18,16 +18,18 @@ if TYPE_CHECKING:  # at run time it is imported where it is needed, for it takes
 _LPIPS_FILES = ("vgg16-397923af.pth", "lpips_weights.pt")
 
 
-def check_pairs(plain: np.ndarray, cipher: np.ndarray, side: int = 1, what: str = "") -> None:
+def check_pairs(
+    plain: object, cipher: object, side: int = 1, what: str = ""
+) -> tuple[np.ndarray, np.ndarray]:
     """Refuse images that are not pairs, or too small for the measure named `what`."""
-    check_images(plain, "plain")
-    check_images(cipher, "cipher")
+    plain, cipher = check_images(plain, "plain"), check_images(cipher, "cipher")
     if plain.shape != cipher.shape:
         raise ValueError(f"plain has shape {plain.shape}, cipher {cipher.shape}; they are pairs")
     if min(plain.shape[1:3]) < side:
         raise ValueError(
             f"{what} needs sides of {side} pixels or more, not {plain.shape[1]}x{plain.shape[2]}"
         )
+    return plain, cipher
 
 
 def mse(plain: np.ndarray, cipher: np.ndarray) -> np.ndarray:
@@ -54,7 +56,7 @@ def mse(plain: np.ndarray, cipher: np.ndarray) -> np.ndarray:
     >>> mse(black, black + 3).tolist()
     [9.0]
     """
-    check_pairs(plain, cipher)
+    plain, cipher = check_pairs(plain, cipher)
     pairs = zip(plain, cipher, strict=True)
     return np.array([np.mean((a.astype(np.float64) - b) ** 2) for a, b in pairs])
 
@@ -157,7 +159,7 @@ def psnr_null(plain: np.ndarray) -> Null:
 
 def _mse_moments(plain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance of each image's `mse` when the other image is uniform noise."""
-    check_images(plain, "plain")
+    plain = check_images(plain, "plain")
     levels = np.arange(256.0)
     squares = (levels[:, None] - levels) ** 2  # rows: a plain sample, columns: its ciphertext
     counts = np.stack([np.bincount(image.ravel(), minlength=256) for image in plain])
@@ -197,7 +199,7 @@ def ssim(plain: np.ndarray, cipher: np.ndarray) -> np.ndarray:
     >>> ssim(image, image).tolist()
     [1.0]
     """
-    check_pairs(plain, cipher, 11, "SSIM")
+    plain, cipher = check_pairs(plain, cipher, 11, "SSIM")
     options = {
         "data_range": 255,
         "gaussian_weights": True,
@@ -241,7 +243,7 @@ def ms_ssim(plain: np.ndarray, cipher: np.ndarray) -> np.ndarray:
     >>> ms_ssim(image, image).round(5).tolist()
     [1.0]
     """
-    check_pairs(plain, cipher, 161, "MS-SSIM")
+    plain, cipher = check_pairs(plain, cipher, 161, "MS-SSIM")
     from piq import multi_scale_ssim
 
     return _by_piq(multi_scale_ssim, plain, cipher)
@@ -275,7 +277,7 @@ def vif(plain: np.ndarray, cipher: np.ndarray) -> np.ndarray:
     >>> vif(image, image).round(5).tolist(), vif(image, 0 * image).round(5).tolist()
     ([1.0], [0.0])
     """
-    check_pairs(plain, cipher, 41, "VIF")
+    plain, cipher = check_pairs(plain, cipher, 41, "VIF")
     from piq import vif_p
 
     flat = np.array([np.all(image == image[0, 0]) for image in plain])
@@ -309,7 +311,7 @@ def gmsd(plain: np.ndarray, cipher: np.ndarray) -> np.ndarray:
     >>> gmsd(image, image).tolist()
     [0.0]
     """
-    check_pairs(plain, cipher, 6, "GMSD")
+    plain, cipher = check_pairs(plain, cipher, 6, "GMSD")
     from piq import gmsd as by_piq
 
     return _by_piq(by_piq, plain, cipher)
@@ -343,7 +345,7 @@ def lpips(plain: np.ndarray, cipher: np.ndarray) -> np.ndarray:
     Traceback (most recent call last):
     ValueError: LPIPS needs sides of 32 pixels or more, not 16x32
     """
-    check_pairs(plain, cipher, 32, "LPIPS")
+    plain, cipher = check_pairs(plain, cipher, 32, "LPIPS")
     import torch
     from piq import LPIPS
 

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import binom, chi2, norm, pearson3, poisson
 from scipy.stats.distributions import rv_frozen
 
-from leakage.arguments import check_images
+from leakage.arguments import check_images, check_seed
 from leakage.estimate import entropy
 from leakage.metrics.nulls import ENOUGH_SAMPLES, Null
 
@@ -106,6 +106,7 @@ def local_entropy(
     >>> local_entropy(np.zeros((1, 352, 352), np.uint8)).tolist()
     [0.0]
     """
+    check_seed(seed)
     room = blocks_that_fit(images, side)
     if not 1 <= blocks <= room:
         raise ValueError(
@@ -265,7 +266,8 @@ def adjacent_correlation(images: np.ndarray, direction: Direction = "horizontal"
     [1.0]
     """
     down, right = _step(direction)
-    height, width = check_images(images).shape[1:3]
+    images = check_images(images)
+    height, width = images.shape[1:3]
     coefficients = []
     for image in images:
         deep = image.reshape(height, width, -1).astype(np.float64)

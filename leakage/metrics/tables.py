@@ -9,6 +9,7 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
+from leakage.arguments import check_seed
 from leakage.estimate import p_text
 from leakage.evidence.p_values import permutation_p_value
 from leakage.metrics import quality, randomness, structure
@@ -147,7 +148,8 @@ def table(
     >>> rows.loc[["PSNR, dB", "NPCR, key bit flipped, %"], "p_value"].gt(0.01).tolist()
     [True, True]
     """
-    quality.check_pairs(plain, cipher)
+    check_seed(seed)
+    plain, cipher = quality.check_pairs(plain, cipher)
     if (scheme is None) != (key is None):
         raise ValueError("scheme and key go together; give both, or neither")
     if isinstance(nulls, bool) or not isinstance(nulls, int | np.integer):

@@ -24,8 +24,8 @@ from threadpoolctl import threadpool_limits
 
 from leakage.notebook.chapters import digest, drop_stale, not_in_cache, run_chapters, usual_jobs
 from leakage.notebook.recorded_runs import recorded
-from leakage.pictures.image_sets import patch_count, visible_files
-from leakage.pictures.reading import SUFFIXES, image_colour, image_shape
+from leakage.pictures.image_sets import patch_count
+from leakage.pictures.surveys import refuse_files, survey
 
 CHAPTERS_NEED = 32  # pixels, the smallest patch that every chapter takes
 PATCHES = 1000  # where a chapter takes all: about as many as the book itself, and so its minutes
@@ -41,7 +41,7 @@ class Set:
     folder: Path
     shapes: tuple[tuple[int, int], ...]
     mode: str
-    others: int  # files of other kinds, which are left out
+    notes: tuple[str, ...]  # what was skipped, turned or left out
     state: str  # digest of names, sizes and times
 
     @property
@@ -133,31 +133,14 @@ def look_at(folder: str | Path, mode: str | None = None) -> Set:
     folder = Path(folder).expanduser().resolve()
     if not folder.is_dir():
         raise ValueError(f"no folder {folder}")
-    shown = visible_files(folder)
-    files = [path for path in shown if path.suffix.lower() in SUFFIXES]
-    if not files:
-        raise ValueError(f"no pictures in {folder}; expected files {', '.join(SUFFIXES)}")
-    shapes, coloured, problems = [], False, []
+    looked_at = survey(folder, mode)
+    refuse_files(looked_at.problems, len(looked_at.files))
     state = hashlib.sha256()
-    for path in files:
-        name, stat = path.relative_to(folder).as_posix(), path.stat()
-        state.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
-        try:
-            shapes.append(image_shape(path))
-            coloured = coloured or image_colour(path)
-        except ValueError as error:
-            problems.append(f"{name} {error}")
-    if problems:
-        more = f"\n  and {len(problems) - 20} more" if len(problems) > 20 else ""
-        raise ValueError(
-            f"{len(problems)} of {len(files)} files cannot be used; mend or remove them:\n  "
-            + "\n  ".join(problems[:20])
-            + more
-        )
-    found = Set(
-        folder, tuple(shapes), mode or ("rgb" if coloured else "gray"), len(shown) - len(files),
-        state.hexdigest(),
-    )  # fmt: skip
+    for file in looked_at.files:
+        stat = file.path.stat()
+        state.update(f"{file.name}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
+    shapes = tuple(header.shape for header in looked_at.headers if header is not None)
+    found = Set(folder, shapes, looked_at.mode, looked_at.notes, state.hexdigest())
     if found.smallest < CHAPTERS_NEED:
         raise ValueError(
             f"the smallest picture has a side of {found.smallest} pixels, the chapters need "
@@ -265,8 +248,7 @@ def _head(intro: Path, pictures: Set, refusals: Mapping[str, str]) -> None:
         f"This book was made from the {len(pictures.shapes)} pictures of `{pictures.folder.name}`, "
         f"read {colour}."
     ]
-    if pictures.others:
-        said.append(f"{pictures.others} files of other kinds were left out.")
+    said += [f"{note[0].upper()}{note[1:]}." for note in pictures.notes]
     if refusals:
         said.append(f"These chapters do not run on them: {', '.join(sorted(refusals))}.")
     said.append(

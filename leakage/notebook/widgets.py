@@ -3,6 +3,7 @@
 import html
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -170,7 +171,9 @@ class Explorer:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, name)
             path.write_bytes(content)
-            self._sources[name] = load_images(path, size=self.setting.size)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the status line says it
+                self._sources[name] = load_images(path, size=self.setting.size, mode="gray")
         with self._without_updates():
             self.source.options = list(self._sources)
             self.source.value = name
@@ -194,7 +197,8 @@ class Explorer:
         table = leaks_as_text(view.leaks).to_html(border=0)
         self.leaks.value = f'<div class="leakage-table">{table}</div>'
         self.command.value = f"<code>{html.escape(setting.command())}</code>"
-        self._say(f"measured in {time.perf_counter() - started:.1f} s")
+        notes = "".join(f"; {note}" for note in self._sources[setting.source].notes)
+        self._say(f"measured in {time.perf_counter() - started:.1f} s{notes}")
 
     def _say(self, text: str) -> None:
         self.status.value = f'<p role="status">{html.escape(text)}</p>'

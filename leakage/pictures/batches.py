@@ -1,21 +1,24 @@
 """Image sets of any size, a batch at a time: read in bounded memory."""
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from leakage.arguments import check_seed
 from leakage.pictures.image_sets import (
+    Equals,
     ImageSet,
     check_choice,
     drawn,
-    image_files,
     load_images,
-    of_each_file,
     patch_count,
-    read_pieces,
+    patches,
+    surveyed,
 )
-from leakage.pictures.reading import image_shape
+from leakage.pictures.reading import read_image
+from leakage.pictures.surveys import Survey, refuse_files
 
 
 def image_batches(
@@ -23,7 +26,7 @@ def image_batches(
     *,
     size: int | None = 64,
     count: int | None = None,
-    mode: str = "gray",
+    mode: str | None = None,
     seed: int = 0,
     batch: int = 256,
 ) -> Iterator[ImageSet]:
@@ -54,6 +57,7 @@ def image_batches(
     >>> [len(part) for part in image_batches(count=100, batch=64)]
     [64, 36]
     """
+    check_seed(seed)
     check_choice(size, count, mode)
     if batch < 1:
         raise ValueError(f"batch must be at least 1, not {batch}")
@@ -63,29 +67,45 @@ def image_batches(
             part = slice(i, i + batch)
             yield ImageSet(found.images[part], found.groups[part], found.names, found.credits)
         return
-    files = image_files(source, size)
-    names, credits = tuple(file.name for file in files), tuple(file.credit for file in files)
-
-    def count_of(path: Path) -> tuple[tuple[int, ...], int]:
-        shape = image_shape(path)
-        return shape, patch_count(shape, size)
-
-    sizes = of_each_file(files, size, count_of)
-    kept = np.arange(sum(sizes)) if count is None else drawn(sum(sizes), count, seed, source)
-    wanted_of_each = np.split(np.isin(np.arange(sum(sizes)), kept), np.cumsum(sizes)[:-1])
+    looked_at = surveyed(source, size, mode)
+    refuse_files(looked_at.problems, len(looked_at.files))
+    equals = Equals()
+    for note in looked_at.notes:
+        warnings.warn(note, stacklevel=2)
+    names, credits = zip(*((file.name, file.credit) for file in looked_at.files), strict=True)
     images: list[np.ndarray] = []
     groups: list[int] = []
-    for group, (file, wanted) in enumerate(zip(files, wanted_of_each, strict=True)):
+    for group, pieces in _wanted(looked_at, size, count, seed, source, equals):
+        images += pieces
+        groups += [group] * len(pieces)
+        while len(images) >= batch:
+            these, of = np.stack(images[:batch]), np.array(groups[:batch])
+            yield ImageSet(these, of, names, credits, looked_at.notes)
+            del images[:batch], groups[:batch]
+    if images:
+        yield ImageSet(np.stack(images), np.array(groups), names, credits, looked_at.notes)
+    for note in equals.notes():
+        warnings.warn(note, stacklevel=2)
+
+
+def _wanted(
+    looked_at: Survey,
+    size: int | None,
+    count: int | None,
+    seed: int,
+    source: str | Path,
+    equals: Equals,
+) -> Iterator[tuple[int, list[np.ndarray]]]:
+    """The group of each file of which something is kept, and what is kept of it."""
+    sizes = [patch_count(header.shape, size) for header in looked_at.headers if header]
+    kept = np.arange(sum(sizes)) if count is None else drawn(sum(sizes), count, seed, source)
+    wanted_of_each = np.split(np.isin(np.arange(sum(sizes)), kept), np.cumsum(sizes)[:-1])
+    for i, (file, wanted) in enumerate(zip(looked_at.files, wanted_of_each, strict=True)):
         if not wanted.any():
             continue
         try:
-            _, pieces = read_pieces(file.path, size, mode)
+            image = read_image(file.path, looked_at.mode)
         except ValueError as error:
             raise ValueError(f"{file.name} {error}; mend or remove it") from None
-        images += list(pieces[wanted])
-        groups += [group] * int(wanted.sum())
-        while len(images) >= batch:
-            yield ImageSet(np.stack(images[:batch]), np.array(groups[:batch]), names, credits)
-            del images[:batch], groups[:batch]
-    if images:
-        yield ImageSet(np.stack(images), np.array(groups), names, credits)
+        pieces = image[None] if size is None else patches(image, size)
+        yield equals.group(i, image), list(pieces[wanted])

@@ -5,18 +5,17 @@ resized or rescaled: larger images are cut into non-overlapping patches.
 """
 
 import html
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+import warnings
+from dataclasses import dataclass, replace
+from hashlib import blake2b
 from math import prod
 from pathlib import Path
-from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from leakage.arguments import check_one_of
-from leakage.pictures.photographs import PHOTOGRAPHS
-from leakage.pictures.reading import SUFFIXES, image_shape, read_image
+from leakage.arguments import check_one_of, check_seed
+from leakage.pictures.reading import MODES, Header, read_image
+from leakage.pictures.surveys import Survey, of_each_file, refuse_files, survey
 from leakage.pictures.thumbnails import data_address, png, thumbnail
 from leakage.pictures.torchvision_sets import torchvision_images
 
@@ -29,8 +28,6 @@ _SHOWN = 12
 _SIDES = (96, 48)
 #: Characters that all of them may add to a page.
 _MOST_CHARACTERS = 140_000
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, repr=False)
@@ -45,11 +42,14 @@ class ImageSet:
         Gray or RGB, each sample as the file holds it.
     groups : ndarray of int64, shape (N,)
         ``names[groups[i]]`` is the source of ``images[i]``. Patches of one source resemble each
-        other, so estimates must never train on some and be judged on others.
+        other, so estimates must never train on some and be judged on others. Equal source images
+        share the group of the first.
     names : tuple of str
         One name a source image.
     credits : tuple of str
         Author and licence of each source image, empty where unknown.
+    notes : tuple of str
+        What is not as the files have it: files skipped, pictures turned, colour left out.
 
     Examples
     --------
@@ -61,6 +61,7 @@ class ImageSet:
     groups: np.ndarray
     names: tuple[str, ...]
     credits: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -86,15 +87,8 @@ class ImageSet:
             for i, address in zip(shown, addresses, strict=True)
         )
         some = f"; {len(shown)} of them" if len(shown) < len(self) else ""
-        return f"<figure>{pictures}<figcaption>{self!r}{some}</figcaption></figure>"
-
-
-class SourceFile(NamedTuple):
-    """A file of a set, what the set calls it, and its author and licence if they are known."""
-
-    name: str
-    path: Path
-    credit: str
+        notes = "".join(f"; {html.escape(note)}" for note in self.notes)
+        return f"<figure>{pictures}<figcaption>{self!r}{some}{notes}</figcaption></figure>"
 
 
 def grid_of(shape: tuple[int, ...], size: int) -> tuple[int, int]:
@@ -121,95 +115,88 @@ def patch_count(shape: tuple[int, ...], size: int | None) -> int:
     return 1 if size is None else min(prod(grid_of(shape, size)), PATCHES_PER_IMAGE)
 
 
-def read_pieces(path: Path, size: int | None, mode: str) -> tuple[tuple[int, ...], np.ndarray]:
-    """(Height, width) of a file, and its patches, or all of it where `size` is None."""
-    image = read_image(path, mode)
-    return image.shape[:2], image[None] if size is None else patches(image, size)
+def surveyed(source: str | Path, size: int | None, mode: str | None) -> Survey:
+    """The files of a source that is not torchvision's, and whether they can be of this size."""
 
+    def fits(header: Header) -> None:
+        if size is not None:
+            grid_of(header.shape, size)
 
-def visible_files(folder: Path) -> list[Path]:
-    """All files below a folder, sorted, but those that are hidden or lie in a hidden folder."""
-    below = ((path, path.relative_to(folder).parts) for path in folder.rglob("*"))
-    return sorted(
-        path
-        for path, parts in below
-        if path.is_file() and not any(part.startswith(".") for part in parts)
+    if str(source) == "photographs" and size is None:
+        raise ValueError("the photographs differ in size; give size=... to cut patches")
+    found = survey(source, mode, fits)
+    if not found.files:
+        raise ValueError(f"no photograph holds a patch of size {size}; give a smaller size")
+    if size is not None:
+        return found
+    shapes = [header.shape for header in found.headers if header is not None]
+    common = max(set(shapes), key=shapes.count, default=(0, 0))
+    odd = tuple(
+        f"{file.name} is {header.shape[1]}x{header.shape[0]} pixels, the others "
+        f"{common[1]}x{common[0]}: give size=... to cut patches"
+        for file, header in zip(found.files, found.headers, strict=True)
+        if header is not None and header.shape != common
     )
+    return replace(found, problems=found.problems + odd)
 
 
-def _files(source: Path) -> list[Path]:
-    if source.is_file():
-        return [source]
-    found = visible_files(source)
-    if not found:
-        raise ValueError(f"no images in {source}; expected files {', '.join(SUFFIXES)}")
-    return found
+class Equals:
+    """Which pictures are equal: they have one group, that of the first.
 
-
-def of_each_file(
-    files: Sequence[SourceFile],
-    size: int | None,
-    read: Callable[[Path], tuple[tuple[int, ...], _T]],
-) -> list[_T]:
-    """What `read` finds in each file; all files that cannot be used are named in one error.
-
-    Parameters
-    ----------
-    files : sequence of SourceFile
-        In the order of the set.
-    size : int or None
-        None demands files of one size.
-    read : callable
-        Path of a file to its (height, width) and what is wanted of it; raises ValueError with the
-        reason why the file cannot be used.
+    Examples
+    --------
+    >>> equals = Equals()
+    >>> [equals.group(i, np.full((2, 2), value, np.uint8)) for i, value in enumerate((7, 8, 7))]
+    [0, 1, 0]
+    >>> equals.notes()
+    ('1 of 3 pictures is equal to an earlier one, and shares its group',)
     """
-    found, shapes, names, problems = [], [], [], []
-    for file in files:
-        try:
-            shape, wanted = read(file.path)
-        except ValueError as error:
-            problems.append(f"{file.name} {error}")
-            continue
-        found.append(wanted)
-        shapes.append(shape)
-        names.append(file.name)
-    if size is None and shapes:
-        common = max(set(shapes), key=shapes.count)
-        problems += [
-            f"{name} is {shape[1]}x{shape[0]} pixels, the others {common[1]}x{common[0]}: "
-            "give size=... to cut patches"
-            for name, shape in zip(names, shapes, strict=True)
-            if shape != common
-        ]
-    if problems:
-        raise ValueError(
-            f"{len(problems)} of {len(files)} files cannot be used; mend or remove them:\n  "
-            + "\n  ".join(problems)
-        )
-    return found
+
+    def __init__(self) -> None:
+        self._first: dict[tuple[tuple[int, ...], bytes], int] = {}
+        self._count = 0
+
+    def group(self, index: int, image: np.ndarray) -> int:
+        """The index of this picture, or of the first that is equal to it."""
+        content = image.shape, blake2b(np.ascontiguousarray(image).data, digest_size=16).digest()
+        self._count += 1
+        return self._first.setdefault(content, index)
+
+    def notes(self) -> tuple[str, ...]:
+        """A sentence, if there were equal ones."""
+        equal = self._count - len(self._first)
+        if not equal:
+            return ()
+        verb = "is equal to an earlier one, and shares its group"
+        if equal > 1:
+            verb = "are equal to earlier ones, and share their groups"
+        return (f"{equal} of {self._count} pictures {verb}",)
 
 
 def _from_torchvision(
-    name: str, size: int | None, count: int | None, mode: str
-) -> tuple[list[np.ndarray], list[str]]:
-    """Patches and a name of each image of a data set."""
-    pieces, names = [], []
+    name: str, size: int | None, count: int | None, mode: str | None
+) -> tuple[list[np.ndarray], tuple[str, ...]]:
+    """Images of a data set, and a name of each."""
+    images, names = [], []
     # one patch an image at least, so `count` images are enough
     for i, picture in enumerate(torchvision_images(name, count or 10**9)):
-        image = np.asarray(picture.convert("L" if mode == "gray" else "RGB"))
-        try:
-            pieces.append(image[None] if size is None else patches(image, size))
-        except ValueError as error:
-            raise ValueError(f"{name}[{i}] {error}; give a smaller size, or size=None") from None
+        image = np.asarray(picture.convert("RGB" if mode == "rgb" else "L"))
+        if size is not None:
+            try:
+                grid_of(image.shape, size)
+            except ValueError as error:
+                raise ValueError(f"{name}[{i}] {error}; give a smaller size, or None") from None
+        images.append(image)
         names.append(f"{name}[{i}]")
-    if len({piece.shape[1:] for piece in pieces}) > 1:
+    if size is None and len({image.shape for image in images}) > 1:
         raise ValueError(f"the images of {name} differ in size; give size=... to cut patches")
-    return pieces, names
+    return images, tuple(names)
 
 
-def check_choice(size: int | None, count: int | None, mode: str) -> None:
+def check_choice(size: int | None, count: int | None, mode: str | None) -> None:
     """Refuse arguments that `load_images` cannot mean, before anything is read."""
-    check_one_of("mode", mode, ("gray", "rgb"))
+    if mode is not None:
+        check_one_of("mode", mode, MODES)
     for name, value in (("size", size), ("count", count)):
         if value is None:
             continue
@@ -229,32 +216,12 @@ def drawn(total: int, count: int, seed: int, source: str | Path) -> np.ndarray:
     return np.sort(np.random.default_rng(seed).choice(total, count, replace=False))
 
 
-def image_files(source: str | Path, size: int | None) -> list[SourceFile]:
-    """Every file of a source that is not torchvision's."""
-    if str(source) == "photographs":
-        if size is None:
-            raise ValueError("the photographs differ in size; give size=... to cut patches")
-        files = [SourceFile(p.name, p.file(), f"{p.author}, {p.licence}") for p in PHOTOGRAPHS]
-        files = [file for file in files if min(image_shape(file.path)) >= size]
-        if not files:
-            raise ValueError(f"no photograph holds a patch of size {size}; give a smaller size")
-        return files
-    folder = Path(source).expanduser()
-    if not folder.exists():
-        raise ValueError(
-            f"no file or folder {str(source)!r} (looked in {Path.cwd()}); other sources are "
-            "'photographs' and 'torchvision:NAME'"
-        )
-    base = folder if folder.is_dir() else folder.parent
-    return [SourceFile(path.relative_to(base).as_posix(), path, "") for path in _files(folder)]
-
-
 def load_images(
     source: str | Path = "photographs",
     *,
     size: int | None = 64,
     count: int | None = None,
-    mode: str = "gray",
+    mode: str | None = None,
     seed: int = 0,
 ) -> ImageSet:
     """Load an image set.
@@ -265,14 +232,18 @@ def load_images(
         ``"photographs"``: the photographs that scikit-image and scikit-learn install
         (`leakage.pictures.photographs` lists authors and licences). ``"torchvision:NAME"``: a
         torchvision data set, downloaded as torchvision does. Otherwise a folder (searched
-        recursively) or a file: PGM, PNG, TIFF, BMP, JPEG.
+        recursively) or a file: PGM, PPM, PNG, TIFF, BMP, JPEG, of 8 bits a sample. Hidden files
+        are skipped; so are files of other kinds, with a warning. A picture with an orientation
+        tag is turned upright.
     size : int or None
         Side in pixels of the square, non-overlapping patches that images are cut into, at most
         `PATCHES_PER_IMAGE` from each, evenly spread. None keeps whole images, all of one size.
     count : int or None
         Keep this many patches, drawn without replacement; None keeps all.
-    mode : {"gray", "rgb"}
-        Gray is the luma of ITU-R BT.601, as Pillow computes it.
+    mode : {None, "gray", "rgb"}
+        None keeps colour where any file of a folder has some; the bundled photographs and
+        torchvision's sets are gray then. "gray" is the luma of ITU-R BT.601, as Pillow computes
+        it.
     seed : int
         Of the draw of `count` patches.
 
@@ -294,20 +265,33 @@ def load_images(
     >>> photographs.images.shape, photographs.images.dtype
     ((100, 64, 64), dtype('uint8'))
     """
+    check_seed(seed)
     check_choice(size, count, mode)
-    pieces: list[np.ndarray]
     if str(source).startswith("torchvision:"):
-        dataset = str(source).removeprefix("torchvision:")
-        pieces, names = _from_torchvision(dataset, size, count, mode)
-        credits = [f"torchvision.datasets.{dataset}"] * len(names)
+        name = str(source).removeprefix("torchvision:")
+        wholes, names = _from_torchvision(name, size, count, mode)
+        credits = (f"torchvision.datasets.{name}",) * len(names)
+        notes: tuple[str, ...] = ()
     else:
-        files = image_files(source, size)
-        pieces = of_each_file(files, size, partial(read_pieces, size=size, mode=mode))
-        names, credits = [file.name for file in files], [file.credit for file in files]
-
-    images = np.concatenate(pieces)
-    groups = np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces])
+        looked_at = surveyed(source, size, mode)
+        wholes, problems = of_each_file(looked_at, lambda path: read_image(path, looked_at.mode))
+        refuse_files(problems, len(looked_at.files))
+        names = tuple(file.name for file in looked_at.files)
+        credits, notes = tuple(file.credit for file in looked_at.files), looked_at.notes
+    pieces = [whole[None] if size is None else patches(whole, size) for whole in wholes]
+    images, groups = (
+        np.concatenate(pieces),
+        np.repeat(np.arange(len(wholes)), list(map(len, pieces))),
+    )
     if count is not None:
         keep = drawn(len(images), count, seed, source)
         images, groups = images[keep], groups[keep]
-    return ImageSet(images, groups, tuple(names), tuple(credits))
+    equals = Equals()
+    first = np.arange(len(wholes))
+    for i in np.unique(groups):
+        first[i] = equals.group(int(i), wholes[i])
+    groups = first[groups]
+    notes = (*notes, *equals.notes())
+    for note in notes:
+        warnings.warn(note, stacklevel=2)
+    return ImageSet(images, groups, names, credits, notes)

@@ -2,12 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, Literal, get_args
+from dataclasses import fields, is_dataclass
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 
 from leakage.arguments import check_images, check_one_of
-from leakage.schemes.keyed_randomness import check_key
+from leakage.schemes.keyed_randomness import check_index, check_key
 
 Keying = Literal["fresh", "fixed"]
 
@@ -17,6 +18,9 @@ class Scheme(ABC):
 
     Every image gets its own nonce, ``first_index + i`` for ``images[i]``, so that no two images
     share keystream under one key. Whoever encrypts in several calls passes on `first_index`.
+
+    The parameters of this package's own schemes are printed, of any other nothing but its name:
+    its fields may be keys.
 
     Attributes
     ----------
@@ -36,6 +40,19 @@ class Scheme(ABC):
     clear: ClassVar[str]
     lossless: ClassVar[bool] = True
 
+    def __init_subclass__(cls, **options: object) -> None:
+        """Keep `dataclass` from printing the fields of classes that are not ours."""
+        super().__init_subclass__(**options)
+        cls.__repr__ = Scheme.__repr__  # type: ignore[method-assign]
+
+    def __repr__(self) -> str:
+        ours = type(self).__module__.partition(".")[0] == __name__.partition(".")[0]
+        own: Any = self
+        if not (ours and is_dataclass(own)):
+            return f"{type(self).__qualname__}(...)"
+        told = (f"{f.name}={getattr(self, f.name)!r}" for f in fields(own) if f.repr)
+        return f"{type(self).__qualname__}({', '.join(told)})"
+
     def encrypt(
         self, images: np.ndarray, key: bytes, *, first_index: int = 0, keying: Keying = "fresh"
     ) -> np.ndarray:
@@ -44,11 +61,11 @@ class Scheme(ABC):
         Parameters
         ----------
         images : ndarray of uint8, shape (N, H, W) or (N, H, W, 3)
-            Plain images.
+            Plain images; also an ImageSet, a tensor or a list of images of one size.
         key : bytes
             At least 16 bytes.
         first_index : int
-            Nonce of the first image.
+            Nonce of the first image, from 0; the last one's is at most ``2**64 - 1``.
         keying : {"fresh", "fixed"}
             ``"fixed"`` gives every image the nonce `first_index`, as many published experiments
             do: the scheme becomes one deterministic map, and what it leaks is another question.
@@ -58,6 +75,7 @@ class Scheme(ABC):
         ndarray of uint8, of the shape of `images`
         """
         check_key(key)
+        images = check_images(images)
         indices = self._indices(images, first_index, keying)
         return self._encrypt_all(images, key, indices)
 
@@ -66,14 +84,17 @@ class Scheme(ABC):
     ) -> np.ndarray:
         """The exact inverse of `encrypt` with the same key, `first_index` and `keying`."""
         check_key(key)
+        images = check_images(images)
         indices = self._indices(images, first_index, keying)
         return self._decrypt_all(images, key, indices)
 
     @staticmethod
     def _indices(images: np.ndarray, first_index: int, keying: Keying) -> list[int]:
-        check_images(images)
         check_one_of("keying", keying, get_args(Keying))
-        return [first_index + (i if keying == "fresh" else 0) for i in range(len(images))]
+        if keying == "fixed":
+            return [check_index(first_index)] * len(images)
+        first = check_index(first_index, len(images))
+        return list(range(first, first + len(images)))
 
     @abstractmethod
     def _encrypt(self, image: np.ndarray, key: bytes, index: int) -> np.ndarray: ...
@@ -87,6 +108,17 @@ class Scheme(ABC):
 
     def _decrypt_all(self, images: np.ndarray, key: bytes, indices: list[int]) -> np.ndarray:
         return _each(self._decrypt, images, key, indices)
+
+
+def scheme_name(scheme: object) -> str:
+    """What a message calls a scheme, or what was given in its place: no field that may be a key.
+
+    Examples
+    --------
+    >>> scheme_name(b"a key")
+    'bytes'
+    """
+    return repr(scheme) if isinstance(scheme, Scheme) else type(scheme).__qualname__
 
 
 def _each(

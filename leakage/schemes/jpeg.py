@@ -8,9 +8,9 @@ from typing import ClassVar
 import numpy as np
 from PIL import Image
 
-from leakage.schemes.base import Scheme
+from leakage.schemes.base import Scheme, scheme_name
 from leakage.schemes.jpeg_coding import compressed, legal_means, planes_of, read, written
-from leakage.schemes.keyed_randomness import check_key
+from leakage.schemes.keyed_randomness import check_index, check_key
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,7 @@ def encrypt_jpeg(data: bytes, key: bytes, scheme: JpegScheme, *, index: int = 0)
     True
     """
     check_key(key)
+    index = check_index(index)
     jpeg = read(data)
     before = len(written(jpeg))
     side = _scheme(scheme).protect(planes_of(jpeg), legal_means(jpeg), key, index)
@@ -157,6 +158,7 @@ def decrypt_jpeg(
     True
     """
     check_key(key)
+    index = check_index(index)
     if not isinstance(cipher, JpegCipher):
         cipher = JpegCipher(cipher, b"", 0.0)
     jpeg = read(cipher.data)
@@ -181,6 +183,7 @@ def hidden_bits_of_jpeg(data: bytes, scheme: JpegScheme) -> float:
 def _scheme(scheme: JpegScheme) -> JpegScheme:
     if not isinstance(scheme, JpegScheme):
         raise TypeError(
-            f"scheme must be one of the JPEG family, like get_scheme('jpeg-ac'), not {scheme!r}"
+            f"scheme must be one of the JPEG family, like get_scheme('jpeg-ac'), not "
+            f"{scheme_name(scheme)}"
         )
     return scheme

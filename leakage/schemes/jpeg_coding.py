@@ -1,25 +1,21 @@
 """JPEG files as quantised DCT coefficients (ITU-T T.81, 1992), and back.
 
 libjpeg reads and writes them. A file is written as baseline JPEG with the standard Huffman tables,
-whatever its own coding was, and without application markers and comments: an Exif thumbnail would
-show the plain image.
+whatever its own coding was. Of application markers it keeps the colour profile and the orientation:
+an Exif thumbnail or a comment would show the plain image.
 """
 
 import io
-import os
 import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import jpeglib
 import numpy as np
 from PIL import Image
 
-_DAMAGE = ("Corrupt JPEG data", "Premature end", "Inconsistent progression", "Invalid SOS")
-_CAUTION = "Caution: quantization tables are too coarse"  # steps above 255: legal, not baseline
-_STDERR = threading.Lock()  # file descriptor 2 belongs to the whole process
+from leakage.pictures.formats import EXIF, exif_of, orientation_of
+from leakage.pictures.jpeg_files import complaints, undamaged
+from leakage.pictures.reading import read_header
 
 
 def compressed(image: np.ndarray, quality: int) -> bytes:
@@ -88,28 +84,16 @@ def read(data: bytes) -> jpeglib.DCTJPEG:
     if data[:2] != b"\xff\xd8":
         raise ValueError("these bytes are no JPEG file; raster images go to Scheme.encrypt")
     try:
+        read_header(bytes(data))
         with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
             image.load()
+        jpeg = undamaged(bytes(data))
     except OSError:
         raise ValueError("the JPEG file is damaged or cut off") from None
-    if image.mode not in ("L", "RGB"):
-        raise ValueError(f"JPEG files of mode {image.mode} are not supported; convert to RGB")
-    if image.info.get("adobe_transform") == 0:
+    except ValueError as error:
+        raise ValueError(f"the JPEG file {error}") from None
+    if image.info.get("adobe_transform") == 0 and image.mode == "RGB":
         raise ValueError("JPEG files of R, G and B are not supported; compress again as YCbCr")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "plain.jpg")
-        path.write_bytes(data)
-        with _complaints() as complaints:
-            try:
-                jpeg = jpeglib.read_dct(str(path))
-                jpeg.load()
-            except OSError:
-                raise ValueError(
-                    "the JPEG file is damaged, or its coding is not supported; decode it and "
-                    "compress it again with Huffman coding"
-                ) from None
-    if complaints:
-        raise ValueError(f"the JPEG file is damaged: {complaints[0]}")
     _check_range(planes_of(jpeg))
     return jpeg
 
@@ -126,6 +110,21 @@ def _check_range(planes: list[np.ndarray]) -> None:
         )
 
 
+def _kept(markers: list[jpeglib.Marker]) -> list[jpeglib.Marker]:
+    """What says how the samples are to be shown: the colour profile and the orientation."""
+    kept = []
+    for marker in markers:
+        if marker.content.startswith(b"ICC_PROFILE"):
+            kept.append(marker)
+        elif marker.content.startswith(EXIF):
+            orientation = orientation_of(marker.content)
+            if orientation != 1:
+                marker.content = exif_of(orientation)
+                marker.length = len(marker.content)
+                kept.append(marker)
+    return kept
+
+
 def written(jpeg: jpeglib.DCTJPEG) -> bytes:
     """A file with these coefficients.
 
@@ -135,33 +134,9 @@ def written(jpeg: jpeglib.DCTJPEG) -> bytes:
     >>> written(read(file)) == file
     True
     """
-    jpeg.markers, jpeg.progressive_mode = [], False
+    jpeg.markers, jpeg.progressive_mode = _kept(jpeg.markers), False
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "out.jpg")
-        with _complaints():
+        with complaints():
             jpeg.write_dct(str(path))
         return path.read_bytes()
-
-
-@contextmanager
-def _complaints() -> Iterator[list[str]]:
-    """What libjpeg prints of damaged data: it tells of it nowhere else.
-
-    What other threads print meanwhile is printed afterwards, unless libjpeg fails.
-    """
-    found: list[str] = []
-    with _STDERR, tempfile.TemporaryFile() as file:
-        stderr = os.dup(2)
-        try:
-            os.dup2(file.fileno(), 2)
-            yield found
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
-        file.seek(0)
-        for line in file.read().splitlines(keepends=True):
-            text = line.decode(errors="replace").strip()
-            if text.startswith(_DAMAGE):
-                found.append(text)
-            elif not text.startswith(_CAUTION):
-                os.write(2, line)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from numbers import Integral
 
 import numpy as np
 from Crypto.Cipher import AES
@@ -36,6 +37,43 @@ def check_key(key: bytes) -> bytes:
     return bytes(key)
 
 
+def check_index(index: object, count: int = 1) -> int:
+    """The index of the first of so many images, as an int: the one check of all that take one.
+
+    Parameters
+    ----------
+    index : int
+        A Python or NumPy integer, which does not wrap here whatever its width.
+    count : int
+        Images that get `index` and the indices after it.
+
+    Raises
+    ------
+    TypeError
+        No integer: two floats can be two indices in name and one keystream in fact.
+    ValueError
+        Not in 0..2**64 - 1, or the last image's is not.
+
+    Examples
+    --------
+    >>> check_index(np.uint8(254), 5) + 4
+    258
+    """
+    if isinstance(index, bool | np.timedelta64) or not isinstance(index, Integral):
+        raise TypeError(
+            f"an image's index must be an int from 0 to 2**64 - 1, not {type(index).__name__}; "
+            "int(...) makes one of a number"
+        )
+    first = int(index)
+    if first < 0 or first + count - 1 > MAX_INDEX:
+        last = f" for {count} images" if count > 1 else ""
+        raise ValueError(
+            f"an image's index must be in 0..2**64 - 1, and the last one's too: {first}{last} is "
+            "not; count from 0, and change the key before the indices end"
+        )
+    return first
+
+
 def aes_ctr(key: bytes, indices: Sequence[int], length: int, *, first_block: int = 0) -> np.ndarray:
     """Keystreams of AES in counter mode (NIST SP 800-38A, section 6.5), one for each index.
 
@@ -47,7 +85,7 @@ def aes_ctr(key: bytes, indices: Sequence[int], length: int, *, first_block: int
     key : bytes
         16, 24 or 32 bytes.
     indices : sequence of int
-        First halves of the counter blocks, 0 to 2**64 - 1.
+        First halves of the counter blocks, 0 to 2**64 - 1: see `check_index`.
     length : int
         Bytes of each keystream.
     first_block : int
@@ -65,7 +103,9 @@ def aes_ctr(key: bytes, indices: Sequence[int], length: int, *, first_block: int
     >>> aes_ctr(key, [0xF0F1F2F3F4F5F6F7], 16, first_block=0xF8F9FAFBFCFDFEFF).tobytes().hex()
     'ec8cdf7398607cb0f2d21675ea9ea1e4'
     """
+    indices = [check_index(index) for index in indices]
     blocks = -(-length // 16)
+    check_index(first_block, blocks)
     out = np.empty((len(indices), blocks * 16), np.uint8)
     if not out.size:
         return out
@@ -120,9 +160,6 @@ def keystreams(key: bytes, label: str, indices: Sequence[int], length: int) -> n
     >>> keystreams(bytes(16), "bitplane", [0, 1, 2], 4).shape
     (3, 4)
     """
-    for index in indices:
-        if not 0 <= index <= MAX_INDEX:
-            raise ValueError(f"image index must be in 0..2**64 - 1, not {index}")
     return aes_ctr(subkey(key, label), indices, length)
 
 

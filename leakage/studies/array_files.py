@@ -1,40 +1,11 @@
-"""Arrays in files: written part after part, there whole or not at all, read in bounded memory."""
+"""Arrays in files: written part after part, read in bounded memory."""
 
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
-from uuid import uuid4
 
 import numpy as np
 
-
-@contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file that is there whole or not at all, whenever the process is killed.
-
-    It is written under another name, forced to the disk, and renamed.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp(), "file")
-    >>> with replacing(path) as file:
-    ...     _ = file.write(b"whole")
-    >>> path.read_bytes()
-    b'whole'
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    other = path.with_name(f".{path.name}.{uuid4().hex}")
-    try:
-        with other.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        other.replace(path)
-    finally:
-        other.unlink(missing_ok=True)
+from leakage.sealed import Output
 
 
 class ArrayFile:
@@ -42,13 +13,13 @@ class ArrayFile:
 
     Parameters
     ----------
-    file : binary file
-        Open for writing.
+    file : Output
+        Of `leakage.sealed.sealing`, say.
     length : int
         Rows that all parts have together.
     """
 
-    def __init__(self, file: BinaryIO, length: int) -> None:
+    def __init__(self, file: Output, length: int) -> None:
         self._file, self._left, self._begun = file, length, False
 
     def add(self, part: np.ndarray) -> None:

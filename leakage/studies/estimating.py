@@ -7,11 +7,12 @@ from dataclasses import asdict
 
 import numpy as np
 
+from leakage.sealed import OutputError, is_whole, load_array, read_json, write_json
 from leakage.studies.array_files import read_batches
-from leakage.studies.files import CellFiles, about, is_finished, write_json
-from leakage.studies.grid import PIXELS, Cell, estimator_of, options_of
+from leakage.studies.cells import PIXELS, Cell, estimator_of, options_of
+from leakage.studies.files import CellFiles, about, is_finished
 from leakage.studies.provenance import check_worker, memory_mb
-from leakage.studies.shared_steps import told
+from leakage.studies.trials import told
 
 #: Samples that are counted at once, and so in memory.
 _TOGETHER = 2**24
@@ -28,10 +29,11 @@ def estimate_cell(cell: Cell, files: CellFiles, origin: dict[str, str]) -> None:
         check_worker(origin)
         with one_thread():
             row = _estimate(cell, files)
+    except OutputError:
+        raise
     except Exception as error:  # whatever it is, the other cells go on
         row = {"error": told(error)}
-    took = about(files.cipher)
-    shared = json.loads(took.read_bytes()) if took.is_file() else {}
+    shared = read_json(about(files.cipher)) or {}
     row |= {"seconds": time.perf_counter() - start, "shared_seconds": shared.get("seconds"),
             "device": shared.get("device"), "memory_mb": memory_mb(), **origin}  # fmt: skip
     write_json(files.row, row)
@@ -40,9 +42,12 @@ def estimate_cell(cell: Cell, files: CellFiles, origin: dict[str, str]) -> None:
 def _estimate(cell: Cell, files: CellFiles) -> dict[str, object]:
     function, options = estimator_of(cell.estimator), options_of(cell.estimator)
     if cell.embedding["rung"] == PIXELS:
+        for path in (files.plain, files.cipher):
+            if not is_whole(path):
+                raise ValueError(f"{path} is damaged; run the same study again")
         found = function(lambda: _pairs(files), seed=cell.seed, **options)
     else:
-        x, y, groups = (np.load(path) for path in (files.plain, files.cipher, files.groups))
+        x, y, groups = map(load_array, (files.plain, files.cipher, files.groups))
         found = function(x, y, groups=groups, seed=cell.seed, **options)
     row = asdict(found)
     details = json.dumps(dict(row["details"]), default=float)

@@ -2,16 +2,29 @@
 
 import hashlib
 import json
-import time
-from collections.abc import Mapping
+import os
+import re
+import tempfile
+import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from leakage.studies.array_files import replacing
-from leakage.studies.grid import PIXELS, Cell
+from leakage.sealed import OutputError, is_whole, read_json, remove_fragments
+from leakage.studies.cells import PIXELS, Cell
 from leakage.studies.provenance import source_digest
 
-_A_DAY = 24 * 3600
+#: The folders of a study, and the names that its files have in each.
+FOLDERS = {
+    "images": r"[0-9a-f]{64}(\.groups)?\.npy",
+    "shared": r"[0-9a-f]{32}\.(npy|json)",
+    "cells": r"[0-9a-f]{32}\.json",
+}
+TABLE = "table.parquet"
+#: The member of a table's metadata that tells who made it.
+MADE_BY = b"leakage"
+#: Files that one message names; of more it says how many.
+_NAMED = 20
 
 
 @dataclass(frozen=True)
@@ -65,22 +78,110 @@ def about(vectors: Path) -> Path:
     return vectors.with_suffix(".json")
 
 
-def write_json(path: Path, content: Mapping[str, object]) -> None:
-    """Write it whole, or not at all."""
-    with replacing(path) as file:
-        file.write(json.dumps(content, default=float).encode())
-
-
 def is_finished(row: Path) -> bool:
-    """Whether a cell is there, and did not fail."""
-    return row.is_file() and not json.loads(row.read_bytes())["error"]
+    """Whether a cell is there, undamaged, and did not fail."""
+    content = read_json(row)
+    return content is not None and not content.get("error", "damaged")
 
 
-def remove_fragments(folder: Path) -> None:
+def is_shared(vectors: Path) -> bool:
+    """Whether vectors are there, undamaged, and so is what is told about them."""
+    return is_whole(vectors) and read_json(about(vectors)) is not None
+
+
+def damaged_in(paths: Iterable[Path]) -> list[Path]:
+    """Those of the paths where a file is that is not what a study wrote there."""
+    return [
+        path for path in dict.fromkeys(paths)
+        if path.is_file()
+        and not (read_json(path) is not None if path.suffix == ".json" else is_whole(path))
+    ]  # fmt: skip
+
+
+def warn_of_damage(damaged: Iterable[Path]) -> None:
+    """Name damaged files, all of which are computed again."""
+    names = [str(path) for path in damaged]
+    if names:
+        warnings.warn(
+            f"damaged, or not written by a study of this version, and so computed again: "
+            f"{_listed(names)}",
+            stacklevel=4,
+        )
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a place where a study cannot write, or would write over what it did not make.
+
+    Nothing is made or changed there.
+
+    Raises
+    ------
+    ValueError
+        Says what stands in the way.
+    """
+    above = [folder, *folder.parents]
+    own = [folder / name for name in FOLDERS]
+    in_the_way = [p for p in [*above, *own] if os.path.lexists(p) and not os.path.isdir(p)]
+    if in_the_way:
+        raise ValueError(f"{in_the_way[0]} is no folder; name another folder for the results")
+    _check_table(folder)
+    nearest = next(place for place in above if os.path.isdir(place))
+    for place in [nearest, *filter(os.path.isdir, own)]:
+        try:
+            with tempfile.TemporaryFile(dir=place) as probe:
+                probe.write(bytes(4096))
+                probe.flush()
+        except OSError as error:
+            raise OutputError(
+                f"cannot write into {place}: {error.strerror or error}; free some space there, or "
+                "name a folder that can be written"
+            ) from error
+
+
+def check_places(paths: Iterable[Path]) -> None:
+    """Refuse to write where something else than a plain file is."""
+    other = [
+        str(path) for path in dict.fromkeys(paths)
+        if path.is_symlink() or (path.exists() and not path.is_file())
+    ]  # fmt: skip
+    if other:
+        raise ValueError(
+            f"a file is to be written where something else is, a folder or a link: "
+            f"{_listed(other)}; move it away, or name another folder for the results"
+        )
+
+
+def _check_table(folder: Path) -> None:
+    """Refuse to write over a table that no study wrote."""
+    from pyarrow import ArrowException
+    from pyarrow.parquet import read_schema
+
+    table = folder / TABLE
+    check_places([table])
+    cells = os.listdir(folder / "cells") if os.path.isdir(folder / "cells") else []
+    if not table.is_file() or any(re.fullmatch(FOLDERS["cells"], name) for name in cells):
+        return
+    try:
+        ours = MADE_BY in (read_schema(table).metadata or {})
+    except (ArrowException, OSError, ValueError):
+        ours = False
+    if not ours:
+        raise ValueError(
+            f"{table} is not of a study, and would be written over; move it, or name another "
+            "folder for the results"
+        )
+
+
+def remove_all_fragments(folder: Path) -> None:
     """Half-written files of processes that were killed; not those of a study that runs now."""
-    for path in folder.glob("*/.*"):
-        if time.time() - path.stat().st_mtime > _A_DAY:
-            path.unlink(missing_ok=True)
+    for name, pattern in FOLDERS.items():
+        remove_fragments(folder / name, pattern)
+    remove_fragments(folder, TABLE.replace(".", r"\."))
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def text_of(settings: object) -> str:

@@ -1,90 +1,42 @@
-"""A study's grid: plain data, as JSON or YAML hold it, made into cells that are checked first."""
+"""A study's grid: plain data, as JSON or YAML hold it, made into cells that are checked first.
+
+Nothing of the reader's own runs here: names of code are looked for in files, and none is imported.
+"""
 
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator, Mapping
 from itertools import product
-from pathlib import Path
-from typing import cast, get_args
+from math import prod
+from typing import get_args
 
-import numpy as np
-
-from leakage.arguments import check_one_of, object_named
-from leakage.estimate import Estimate
-from leakage.estimators.candidates import Method
-from leakage.estimators.certified import certified_mi
-from leakage.estimators.cross_fitting import estimate_mi
-from leakage.estimators.pixels import pixel_mi_in_batches
-from leakage.evidence.samples import check_samples
+from leakage.arguments import check_one_of
 from leakage.pictures.image_sets import check_choice
-from leakage.schemes import Scheme, get_scheme
 from leakage.schemes.base import Keying
+from leakage.studies.cells import PIXELS, Cell, estimator_of, is_own, key_of, scheme_of
+from leakage.studies.grid_files import extent, read_grid
+from leakage.studies.own_code import check_own_name
+from leakage.studies.trials import refuse
+
+__all__ = ["PIXELS", "Cell", "cells_of", "key_of", "read_grid"]
 
 #: The five axes, and what an entry that is only a word names.
 AXES = {"images": "source", "schemes": "name", "embeddings": "rung", "estimators": "method"}
 SEEDS = "seeds"
-#: The embedding that is none: the samples themselves.
-PIXELS = "pixels"
 DEFAULTS: dict[str, dict[str, object]] = {
     "images": {"size": 64, "count": None, "mode": "gray", "seed": 0},
     "schemes": {"keying": "fresh", "key": 0},
     "embeddings": {"model": "efficientnet_lite0", "device": "auto", "precision": "float32"},
     "estimators": {},
 }
+#: Cells of one study, and values in the settings of all of them together.
+MOST_CELLS, MOST_TOGETHER = 100_000, 10_000_000
 #: What a study itself gives to an estimator.
 _GIVEN = {"x", "y", "batches", "method", "groups", "seed"}
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One combination of settings, each of them plain data."""
-
-    images: dict
-    scheme: dict
-    embedding: dict
-    estimator: dict
-    seed: int
-
-    def columns(self) -> dict[str, object]:
-        """The settings as columns of a table; lists and mappings as JSON text."""
-        found = {
-            f"{axis}.{name}": json.dumps(value) if isinstance(value, list | dict) else value
-            for axis in ("images", "scheme", "embedding", "estimator")
-            for name, value in getattr(self, axis).items()
-        }
-        return found | {"seed": self.seed}
-
-
-def read_grid(file: str | Path) -> object:
-    """The grid in a file: JSON, or YAML where its name ends in .yaml or .yml.
-
-    Raises
-    ------
-    ValueError
-        No such file, or one that cannot be read as what its name says.
-    """
-    path = Path(file)
-    if not path.is_file():
-        raise ValueError(f"no file {str(file)!r} (looked in {Path.cwd()})")
-    text = path.read_text(encoding="utf8")
-    if path.suffix.lower() not in (".yaml", ".yml"):
-        try:
-            return json.loads(text)
-        except ValueError as error:
-            raise ValueError(f"{path} is not JSON: {error}; YAML needs the suffix .yaml") from None
-    try:
-        import yaml
-    except ImportError:
-        raise ValueError(
-            "YAML needs PyYAML: pip install 'leakage[scale]', or write the grid as JSON"
-        ) from None
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML: {error}") from None
+#: Settings that are text, and those that are whole numbers from 0.
+_TEXTS = ("source", "name", "rung", "method", "model", "device", "precision", "mode", "keying")
+_WHOLE = {"images": "seed", "schemes": "key"}
 
 
 def cells_of(grid: object) -> list[Cell]:
@@ -107,8 +59,9 @@ def cells_of(grid: object) -> list[Cell]:
     >>> [(cell.scheme["bits"], cell.seed) for cell in cells_of(grid)]
     [(1, 0), (1, 1), (8, 0), (8, 1)]
     """
+    extent(grid)
     if not isinstance(grid, Mapping):
-        raise ValueError(f"a grid is a mapping of {', '.join([*AXES, SEEDS])}, not {grid!r}")
+        raise ValueError(f"a grid is a mapping of {', '.join([*AXES, SEEDS])}, not {_short(grid)}")
     problems = [
         f"{name!r} is no axis; there are {', '.join([*AXES, SEEDS])}"
         for name in grid if name not in (*AXES, SEEDS)
@@ -119,11 +72,11 @@ def cells_of(grid: object) -> list[Cell]:
         problems += wrong
     seeds = grid.get(SEEDS, [0])
     if not _are_seeds(seeds):
-        problems.append(f"seeds must be a list of different ints from 0, not {seeds!r}")
+        problems.append(f"seeds must be a list of different ints from 0, not {_short(seeds)}")
     if not problems:
         problems += _without_partner(axes)
-    if problems:
-        raise ValueError("this grid cannot be run:\n  - " + "\n  - ".join(problems))
+        problems += _too_many(axes, seeds)
+    refuse(problems)
     return [
         Cell(images, scheme, embedding, estimator, seed)
         for images, scheme, embedding, estimator in product(*axes.values())
@@ -135,19 +88,46 @@ def cells_of(grid: object) -> list[Cell]:
 def _levels(axis: str, entries: object) -> tuple[list[dict], list[str]]:
     """Settings of every level of every entry of an axis, and what is wrong with the others."""
     if not isinstance(entries, list | tuple) or not entries:
-        return [], [f"{axis} must be a list of at least one entry, not {entries!r}"]
-    found: list[dict] = []
+        return [], [f"{axis} must be a list of at least one entry, not {_short(entries)}"]
+    found: dict[str, dict] = {}
     problems = []
     for i, entry in enumerate(entries):
         try:
             for settings in _settings(axis, entry):
+                _check_types(axis, settings)
                 _CHECKS[axis](settings)
-                if settings in found:
-                    raise ValueError(f"{json.dumps(settings)} is there twice")
-                found.append(settings)
+                text = json.dumps(settings, sort_keys=True)
+                if text in found:
+                    raise ValueError(f"{_short(settings)} is there twice")
+                found[text] = settings
+                if len(found) > MOST_CELLS:
+                    raise ValueError(f"more than {MOST_CELLS:,} entries")
         except (ValueError, TypeError) as error:
             problems.append(f"{axis}[{i}]: {error}")
-    return found, problems
+    return list(found.values()), problems
+
+
+def _too_many(axes: dict[str, list[dict]], seeds: list | tuple) -> Iterator[str]:
+    """More cells than a study can have, counted before they are made."""
+    pairs = sum(_meets(one, other) for one in axes["embeddings"] for other in axes["estimators"])
+    cells = len(axes["images"]) * len(axes["schemes"]) * pairs * len(seeds)
+    largest = sum(max(extent(settings) for settings in entries) for entries in axes.values())
+    if cells > MOST_CELLS or cells * largest > MOST_TOGETHER:
+        yield (
+            f"it has {cells:,} cells; a study has at most {MOST_CELLS:,}, with {MOST_TOGETHER:,} "
+            "values in all their settings together: run it as several studies into one folder"
+        )
+
+
+def _largest(plain: dict, levels: dict[str, list]) -> int:
+    """Values in the largest entry that levels can make."""
+    return extent(plain) + sum(max(map(extent, values)) for values in levels.values())
+
+
+def _short(value: object) -> str:
+    """What was found instead, for a message."""
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:197]}..."
 
 
 def _are_seeds(seeds: object) -> bool:
@@ -184,65 +164,32 @@ def _settings(axis: str, entry: object) -> Iterator[dict]:
     """Every level of an entry, with defaults."""
     if isinstance(entry, str):
         entry = {AXES[axis]: entry}
-    if not isinstance(entry, Mapping) or AXES[axis] not in {**entry, **entry.get("levels", {})}:
-        raise ValueError(f"an entry is a word, or a mapping with {AXES[axis]!r}, not {entry!r}")
+    if not isinstance(entry, Mapping) or not all(isinstance(name, str) for name in entry):
+        raise ValueError(
+            f"an entry is a word, or a mapping with {AXES[axis]!r}, not {_short(entry)}"
+        )
     try:
         plain = json.loads(json.dumps(dict(entry)))  # tuples become lists
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise ValueError(f"is not plain data: {error}") from None
     levels = plain.pop("levels", {})
     if not isinstance(levels, dict) or not all(isinstance(v, list) and v for v in levels.values()):
-        raise ValueError(f"levels must name non-empty lists of values, not {levels!r}")
+        raise ValueError(f"levels must name non-empty lists of values, not {_short(levels)}")
+    if AXES[axis] not in {**plain, **levels}:
+        raise ValueError(
+            f"an entry is a word, or a mapping with {AXES[axis]!r}, not {_short(entry)}"
+        )
+    count = prod(len(values) for values in levels.values())
+    if count > MOST_CELLS or count * _largest(plain, levels) > MOST_TOGETHER:
+        raise ValueError(
+            f"its levels make {count:,} entries; a study has at most {MOST_CELLS:,} cells, with "
+            f"{MOST_TOGETHER:,} values in all their settings together"
+        )
     if both := sorted(set(levels) & set(plain)):
         raise ValueError(f"{both[0]!r} is given as a value and in levels")
     for values in product(*levels.values()):
         chosen = plain | dict(zip(levels, values, strict=True))
         yield {AXES[axis]: chosen[AXES[axis]]} | DEFAULTS[axis] | chosen
-
-
-def _named(name: str) -> Callable[..., object]:
-    found = object_named(name)
-    if not callable(found):
-        raise ValueError(f"{name} is neither a class nor a function")
-    return found
-
-
-def _tuples(value: object) -> object:
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
-
-
-def scheme_of(settings: dict) -> Scheme:
-    """The scheme that an entry of a grid means."""
-    own = {k: _tuples(v) for k, v in settings.items() if k not in ("name", "keying", "key")}
-    name = settings["name"]
-    if ":" not in str(name):
-        return get_scheme(name, **own)
-    # a reader's own class need not be a subclass: its `encrypt` is tried before any work
-    return cast("Scheme", _named(name)(**own))
-
-
-def key_of(settings: dict) -> bytes:
-    """The key that an entry of a grid means; a study's keys are drawn, and protect nothing."""
-    return np.random.default_rng([settings["key"], 2]).bytes(16)
-
-
-def estimator_of(settings: dict) -> Callable[..., Estimate]:
-    """Function of x, y, groups, seed and options; of batches in place of x and y for pixels."""
-    method = settings["method"]
-    if ":" in str(method):
-        return cast("Callable[..., Estimate]", _named(method))
-    known = ("pixel", "certified", *get_args(Method))
-    if method not in known:
-        raise ValueError(f"no estimator {method!r}; there are {', '.join(known)}, or module:name")
-    if method == "pixel":
-        return pixel_mi_in_batches
-    return certified_mi if method == "certified" else estimate_mi
-
-
-def options_of(settings: dict) -> dict:
-    """What an estimator is given beside the samples, their groups and the seed."""
-    own = settings["method"] in get_args(Method)  # of estimate_mi, which is told which
-    return {name: value for name, value in settings.items() if own or name != "method"}
 
 
 def _check_images(settings: dict) -> None:
@@ -252,11 +199,10 @@ def _check_images(settings: dict) -> None:
 
 def _check_scheme(settings: dict) -> None:
     check_one_of("keying", settings["keying"], get_args(Keying))
-    if type(settings["key"]) is not int or settings["key"] < 0:
-        raise ValueError(f"key must be an int from 0, the key's seed, not {settings['key']!r}")
-    scheme = scheme_of(settings)
-    if not callable(getattr(scheme, "encrypt", None)):
-        raise ValueError(f"{settings['name']} has no method encrypt(images, key, ...)")
+    if is_own(settings["name"]):
+        check_own_name(settings["name"])
+    else:
+        scheme_of(settings)
 
 
 def _check_embedding(settings: dict) -> None:
@@ -267,10 +213,37 @@ def _check_embedding(settings: dict) -> None:
 
 
 def _check_estimator(settings: dict) -> None:
-    parameters = inspect.signature(estimator_of(settings)).parameters
-    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+    if is_own(settings["method"]):
+        check_own_name(settings["method"])
         return
+    parameters = inspect.signature(estimator_of(settings)).parameters
     _only(settings, ("method", *(name for name in parameters if name not in _GIVEN)))
+    for name in settings.keys() - {"method"}:
+        value, default = settings[name], parameters[name].default
+        if not _is_like(value, default):
+            raise ValueError(f"{name} must be {type(default).__name__}, not {_short(value)}")
+
+
+def _is_like(value: object, default: object) -> bool:
+    """Whether a value is of the kind of the one that it replaces, where that has a kind."""
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(default, bool) == isinstance(value, bool)
+    if isinstance(default, float):
+        return isinstance(value, int | float)
+    return not isinstance(default, int | str) or isinstance(value, type(default))
+
+
+def _check_types(axis: str, settings: dict) -> None:
+    """Refuse words that are no text, and numbers that are not whole."""
+    for name in _TEXTS:
+        if name in {AXES[axis], *DEFAULTS[axis]} and not isinstance(settings[name], str):
+            raise ValueError(
+                f"{name} must be text, not {_short(settings[name])}; in YAML, put it in quotes"
+            )
+    name = _WHOLE.get(axis, "")
+    value = settings.get(name, 0)
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{name} must be an int from 0, not {_short(value)}")
 
 
 def _only(settings: dict, known: tuple[str, ...]) -> None:
@@ -282,76 +255,3 @@ _CHECKS = {
     "images": _check_images, "schemes": _check_scheme, "embeddings": _check_embedding,
     "estimators": _check_estimator,
 }  # fmt: skip
-
-
-def problems_with(cells: list[Cell], first: np.ndarray, groups: np.ndarray) -> list[str]:
-    """What is impossible on an image set, from one of its images and all its groups.
-
-    The image is encrypted by every scheme and represented by every embedding, so that what cannot
-    work shows now and not in the night.
-
-    Parameters
-    ----------
-    cells : list of Cell
-        Those of this image set.
-    first : ndarray of uint8, shape (1, H, W) or (1, H, W, 3)
-        Any one image.
-    groups : ndarray of int, shape (N,)
-        Source of each image.
-    """
-    tried = _Tried()
-    for cell in cells:
-        tried("scheme", cell.scheme, partial(_try_scheme, cell.scheme, first))
-        width = tried("embedding", cell.embedding, partial(_width, cell.embedding, first))
-        if width is not None:
-            label = f"on {json.dumps(cell.embedding)}: estimator"
-            tried(label, cell.estimator, partial(_try_estimator, cell.estimator, width, groups))
-    return tried.problems
-
-
-class _Tried:
-    """Tries everything once; keeps what it gave, and what is wrong."""
-
-    def __init__(self) -> None:
-        self.problems: list[str] = []
-        self._given: dict[str, int | None] = {}
-
-    def __call__(self, what: str, settings: dict, action: Callable[[], int | None]) -> int | None:
-        label = f"{what} {json.dumps(settings)}"
-        if label not in self._given:
-            self._given[label] = None
-            try:
-                self._given[label] = action()
-            except (ValueError, TypeError) as error:
-                self.problems.append(f"{label}: {error}")
-        return self._given[label]
-
-
-def _try_scheme(settings: dict, first: np.ndarray) -> None:
-    key, keying = key_of(settings), settings["keying"]
-    cipher = scheme_of(settings).encrypt(first, key, first_index=0, keying=keying)
-    known = isinstance(cipher, np.ndarray) and cipher.dtype == np.uint8
-    if not known or cipher.shape != first.shape:
-        raise ValueError("encrypt must return uint8 of the shape of the images")
-
-
-def _width(settings: dict, first: np.ndarray) -> int:
-    """Dimensions of the vectors, 0 of pixels."""
-    from leakage.vectors.embeddings import representations
-
-    rung = settings["rung"]
-    if rung == PIXELS:
-        return 0
-    options = {name: settings[name] for name in ("model", "precision")}
-    return representations(first, [rung], cache=False, **options)[rung].shape[1]
-
-
-def _try_estimator(settings: dict, width: int, groups: np.ndarray) -> None:
-    method = settings["method"]
-    if method not in ("certified", *get_args(Method)):
-        return
-    rows = np.arange(len(groups), dtype=float)[:, None]
-    check_samples(rows, rows, groups, settings.get("folds", 5))
-    if method == "ksg":
-        columns = np.zeros((len(groups), width)) + rows
-        estimate_mi(columns, columns, "ksg", groups=groups, permutations=0)

@@ -1,11 +1,13 @@
 """A study's cells as one tidy table."""
 
+import io
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leakage.studies.array_files import replacing
-from leakage.studies.grid import Cell
+from leakage.sealed import read_json, replacing
+from leakage.studies.cells import Cell
+from leakage.studies.files import MADE_BY, TABLE
 from leakage.studies.provenance import stamp
 
 if TYPE_CHECKING:
@@ -25,16 +27,15 @@ def table_of(cells: list[Cell], rows: list[Path], folder: Path) -> "pd.DataFrame
     """
     import pandas as pd
 
-    missing = [row for row in rows if not row.is_file()]
-    if missing:
+    contents = [read_json(row) for row in rows]
+    if missing := contents.count(None):
         raise RuntimeError(
-            f"{len(missing)} of {len(cells)} cells were lost with their workers; what is finished "
-            "is kept: run the same study again to go on"
+            f"{missing} of {len(cells)} cells were lost with their workers; what is finished is "
+            "kept: run the same study again to go on"
         )
-    found = [
-        cell.columns() | json.loads(row.read_bytes()) for cell, row in zip(cells, rows, strict=True)
-    ]
-    table = pd.DataFrame(found)
+    table = pd.DataFrame(
+        [cell.columns() | (row or {}) for cell, row in zip(cells, contents, strict=True)]
+    )
     settings = [name for name in table if "." in name]
     for name in settings:  # a column has one type
         kinds = {type(value) for value in table[name].dropna()}
@@ -46,6 +47,19 @@ def table_of(cells: list[Cell], rows: list[Path], folder: Path) -> "pd.DataFrame
     table[numbers] = table[numbers].astype(float)
     table["n"] = table["n"].astype("Int64")
     table[words] = table[words].astype("str").where(table[words].notna(), "")
-    with replacing(folder / "table.parquet") as file:
-        table.to_parquet(file)
+    with replacing(folder / TABLE) as file:
+        file.write(_parquet(table))
     return table
+
+
+def _parquet(table: "pd.DataFrame") -> bytes:
+    """A table as the content of a Parquet file, with who made it, and a checksum of each page."""
+    import pyarrow
+    from pyarrow.parquet import write_table
+
+    content = pyarrow.Table.from_pandas(table)
+    known = content.schema.metadata or {}
+    content = content.replace_schema_metadata({**known, MADE_BY: table["leakage"].iloc[0]})
+    stream = io.BytesIO()
+    write_table(content, stream, write_page_checksum=True)
+    return stream.getvalue()

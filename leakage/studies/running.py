@@ -9,12 +9,28 @@ import joblib
 from joblib.parallel import get_active_backend
 from tqdm import tqdm
 
+from leakage.sealed import write_json
+from leakage.studies.cells import Cell
 from leakage.studies.estimating import estimate_cell
-from leakage.studies.files import files_of, is_finished, remove_fragments, text_of, write_json
+from leakage.studies.files import (
+    CellFiles,
+    about,
+    check_folder,
+    check_places,
+    damaged_in,
+    files_of,
+    image_set_files,
+    is_finished,
+    remove_all_fragments,
+    text_of,
+    warn_of_damage,
+)
 from leakage.studies.grid import cells_of, read_grid
 from leakage.studies.provenance import stamp
 from leakage.studies.results import table_of
-from leakage.studies.shared_steps import shared_tasks, store_image_sets
+from leakage.studies.shared_steps import read_image_sets, shared_tasks, store_image_set
+from leakage.studies.trials import look_up
+from leakage.studies.workers import ending_whole, local_backend
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +49,13 @@ def study(
         with joblib.parallel_config(backend="dask"):
             leakage.study(grid, out="results")
 
-    Every worker computes on one thread, so that the table does not depend on where it was made.
+    Every worker computes on one thread, so that the table does not depend on where it was made,
+    and ends with the process that calls this.
+
+    Files carry a SHA-256, which is checked when they are read; a damaged one is named in a warning
+    and computed again. Files that a study did not write are neither changed nor removed. While a
+    grid is checked no code of the reader's own runs: names are only looked for. After that it is
+    imported, and tried on one image.
 
     Parameters
     ----------
@@ -78,6 +100,7 @@ def study(
     ------
     ValueError
         A grid with an impossible setting, refused before any work; all problems in one message.
+        A folder that cannot be written, or in which something else is where a file must be.
     ImportError
         No pyarrow.
     RuntimeError
@@ -96,28 +119,45 @@ def study(
     if find_spec("pyarrow") is None:
         raise ImportError("a study is saved as Parquet, by pyarrow: pip install 'leakage[scale]'")
     folder = Path(out).expanduser().absolute()
-    if folder.is_file():
-        raise ValueError(f"{out} is a file; name a folder for the results")
     cells = cells_of(grid if isinstance(grid, Mapping) else read_grid(grid))
+    check_folder(folder)
+    look_up(cells)
     origin = stamp()
-    sets = store_image_sets(cells, folder)
-    remove_fragments(folder)
-    files = [files_of(cell, folder, sets[text_of(cell.images)], origin) for cell in cells]
+    sets = read_image_sets(cells)
+    digests = {label: read.digest for label, read in sets.items()}
+    files = [files_of(cell, folder, digests[text_of(cell.images)], origin) for cell in cells]
     left = [(c, f) for c, f in zip(cells, files, strict=True) if not is_finished(f.row)]
+    damaged = _damaged(left, [image_set_files(folder, digest) for digest in digests.values()])
+    with ending_whole(lambda: remove_all_fragments(folder)):
+        for read in sets.values():
+            store_image_set(read, folder, damaged)
+        tasks = shared_tasks(left, damaged, origin)
+        failed = dict(_parallel("shared steps", tasks, n_jobs, progress, len(tasks)))
+        possible = []
+        for cell, own in left:
+            error = failed.get(own.plain) or failed.get(own.cipher)
+            if error:
+                write_json(own.row, {"error": error, **origin})
+            else:
+                possible.append((estimate_cell, (cell, own, origin)))
+        done = len(cells) - len(possible)
+        for _ in _parallel("cells", possible, n_jobs, progress, len(cells), done):
+            pass
+        return table_of(cells, [f.row for f in files], folder)
 
-    tasks = shared_tasks(left, origin)
-    failed = dict(_parallel("shared steps", tasks, n_jobs, progress, len(tasks)))
-    possible = []
-    for cell, own in left:
-        error = failed.get(own.plain) or failed.get(own.cipher)
-        if error:
-            write_json(own.row, {"error": error, **origin})
-        else:
-            possible.append((estimate_cell, (cell, own, origin)))
-    done = len(cells) - len(possible)
-    for _ in _parallel("cells", possible, n_jobs, progress, len(cells), done):
-        pass
-    return table_of(cells, [f.row for f in files], folder)
+
+def _damaged(left: list[tuple[Cell, CellFiles]], sets: list[tuple[Path, Path]]) -> set[Path]:
+    """Damaged files, of which it warns; refuses to write where something else than a file is."""
+    shared = dict.fromkeys(
+        path for _, own in left for path in (own.plain, own.cipher) if path != own.images
+    )
+    paths = [path for files in sets for path in files]
+    paths += [path for vectors in shared for path in (vectors, about(vectors))]
+    paths += [own.row for _, own in left]
+    damaged = damaged_in(paths)
+    check_places([path for path in paths if not path.is_file()] + damaged)
+    warn_of_damage(damaged)
+    return set(damaged)
 
 
 def _parallel(
@@ -131,7 +171,7 @@ def _parallel(
     """What the tasks return, as it comes, lists flattened."""
     if n_jobs is None and get_active_backend()[1] is None:
         n_jobs = -1  # joblib's own default is one
-    run = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
+    run = joblib.Parallel(n_jobs, backend=local_backend(), return_as="generator_unordered")
     try:
         with tqdm(total=total, initial=done, desc=label, disable=not progress) as bar:
             for result in run(joblib.delayed(f)(*arguments) for f, arguments in tasks):

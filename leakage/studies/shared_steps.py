@@ -5,15 +5,18 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from leakage.pictures.batches import image_batches
 from leakage.schemes.batches import encrypt_batches
-from leakage.studies.array_files import ArrayFile, read_batches, replacing
-from leakage.studies.files import CellFiles, about, image_set_files, text_of, write_json
-from leakage.studies.grid import PIXELS, Cell, key_of, problems_with, scheme_of
+from leakage.sealed import OutputError, is_whole, sealing, write_json
+from leakage.studies.array_files import ArrayFile, read_batches
+from leakage.studies.cells import PIXELS, Cell, key_of, scheme_of
+from leakage.studies.files import CellFiles, about, image_set_files, is_shared, text_of
 from leakage.studies.provenance import check_worker
+from leakage.studies.trials import problems_with, refuse, told
 
 #: Pixels that are encrypted and embedded at once, and so in memory.
 _TOGETHER = 2**22
@@ -21,28 +24,34 @@ _TOGETHER = 2**22
 _RUN = ("model", "device", "precision")
 
 
-def store_image_sets(cells: list[Cell], folder: Path) -> dict[str, str]:
-    """Digest of each image set, by its settings; nothing is stored before all is checked."""
-    read: dict[str, tuple[dict, np.ndarray, str]] = {}
+class ReadSet(NamedTuple):
+    """An image set that was read through: its settings, the source of each image, a digest."""
+
+    settings: dict
+    groups: np.ndarray
+    digest: str
+
+
+def read_image_sets(cells: list[Cell]) -> dict[str, ReadSet]:
+    """Each image set, by its settings as text; everything is tried on it, and nothing stored."""
+    read: dict[str, ReadSet] = {}
     problems: list[str] = []
-    for label, settings in {text_of(c.images): c.images for c in cells}.items():
+    by_images: dict[str, list[Cell]] = {}
+    for cell in cells:
+        by_images.setdefault(text_of(cell.images), []).append(cell)
+    for label, own in by_images.items():
         try:
-            first, groups, digest = _read_through(settings)
+            first, read[label] = _read_through(own[0].images)
         except (ValueError, TypeError) as error:
             problems.append(f"images {label}: {error}")
             continue
-        problems += problems_with([c for c in cells if c.images == settings], first, groups)
-        read[label] = settings, groups, digest
-    if problems:
-        shown = "\n  - ".join(dict.fromkeys(problems))
-        raise ValueError(f"this grid cannot be run:\n  - {shown}")
-    for settings, groups, digest in read.values():
-        _store(settings, groups, *image_set_files(folder, digest))
-    return {label: digest for label, (_, _, digest) in read.items()}
+        problems += problems_with(own, first, read[label].groups)
+    refuse(problems)
+    return read
 
 
-def _read_through(settings: dict) -> tuple[np.ndarray, np.ndarray, str]:
-    """The first image of a set, the groups of all, and a digest."""
+def _read_through(settings: dict) -> tuple[np.ndarray, ReadSet]:
+    """The first image of a set, and what is to be known of all."""
     firsts: list[np.ndarray] = []
     groups, digest = [], hashlib.sha256()
     for part in image_batches(**settings):
@@ -51,38 +60,37 @@ def _read_through(settings: dict) -> tuple[np.ndarray, np.ndarray, str]:
         digest.update(part.images.data)
     joined = np.concatenate(groups).astype(np.int64)
     digest.update(joined.tobytes() + repr(firsts[0].shape).encode())
-    return firsts[0], joined, digest.hexdigest()
+    return firsts[0], ReadSet(settings, joined, digest.hexdigest())
 
 
-def _store(settings: dict, groups: np.ndarray, images_file: Path, groups_file: Path) -> None:
-    if images_file.is_file():
-        return
-    with replacing(groups_file) as stream:
-        np.save(stream, groups)
-    with replacing(images_file) as stream:
-        array = ArrayFile(stream, len(groups))
-        for part in image_batches(**settings):
-            array.add(part.images)
-        array.close()
+def store_image_set(read: ReadSet, folder: Path, damaged: set[Path]) -> None:
+    """Write the images of a set and their groups, where they are not there, or damaged."""
+    images_file, groups_file = image_set_files(folder, read.digest)
+    if groups_file in damaged or not groups_file.is_file():
+        with sealing(groups_file) as stream:
+            np.save(stream, read.groups)
+    if images_file in damaged or not images_file.is_file():
+        with sealing(images_file) as stream:
+            array = ArrayFile(stream, len(read.groups))
+            for part in image_batches(**read.settings):
+                array.add(part.images)
+            array.close()
 
 
 def shared_tasks(
-    wanted: list[tuple[Cell, CellFiles]], origin: dict[str, str]
+    wanted: list[tuple[Cell, CellFiles]], damaged: set[Path], origin: dict[str, str]
 ) -> list[tuple[Callable[..., list[tuple[Path, str]]], tuple]]:
     """One task for each image set and each of its encryptions, with all embeddings that lack."""
     lacking: dict[str, tuple[Path, dict | None, dict[Path, dict]]] = {}
     for cell, files in wanted:
         for vectors, scheme in ((files.plain, None), (files.cipher, cell.scheme)):
-            if not vectors.is_file():
+            parts = {vectors, about(vectors)}
+            lacking_one = parts & damaged or not all(part.is_file() for part in parts)
+            if vectors != files.images and lacking_one:
                 label = f"{files.images} {text_of(scheme)}"
                 _, _, embeddings = lacking.setdefault(label, (files.images, scheme, {}))
                 embeddings[vectors] = cell.embedding
     return [(_share, (*task, origin)) for task in lacking.values()]
-
-
-def told(error: Exception) -> str:
-    """An error in the words of a table."""
-    return f"{type(error).__name__}: {error}"
 
 
 def _share(
@@ -91,11 +99,13 @@ def _share(
     """Encrypt and embed an image set, a batch at a time; returns files that failed, with errors."""
     from leakage.estimators.threads import one_thread
 
-    wanted = {path: embedding for path, embedding in wanted.items() if not path.is_file()}
+    wanted = {path: embedding for path, embedding in wanted.items() if not is_shared(path)}
     try:
         check_worker(origin)
         with one_thread():
             _embed_batches(images, scheme, wanted)
+    except OutputError:
+        raise
     except Exception as error:  # whatever it is, the other cells go on
         if len(wanted) == 1:
             return [(path, told(error)) for path in wanted]
@@ -111,6 +121,8 @@ def _embed_batches(images: Path, scheme: dict | None, wanted: dict[Path, dict]) 
     """Write the vectors of each embedding, and beside them what computing them took."""
     from leakage.vectors.embeddings import found_device
 
+    if not is_whole(images):
+        raise ValueError(f"{images} is damaged; run the same study again")
     shape = np.load(images, mmap_mode="r").shape
     batches: Iterable[np.ndarray] = read_batches(images, max(1, _TOGETHER // (shape[1] * shape[2])))
     if scheme is not None:
@@ -123,7 +135,7 @@ def _embed_batches(images: Path, scheme: dict | None, wanted: dict[Path, dict]) 
         runs.setdefault(run, {})[path] = embedding["rung"]
     seconds: dict[tuple | None, float] = dict.fromkeys([None, *runs], 0.0)  # None: encryption
     with ExitStack() as stack:
-        arrays = {p: ArrayFile(stack.enter_context(replacing(p)), shape[0]) for p in wanted}
+        arrays = {p: ArrayFile(stack.enter_context(sealing(p)), shape[0]) for p in wanted}
         for batch in _timed(batches, seconds):
             for run, rungs in runs.items():
                 start = time.perf_counter()

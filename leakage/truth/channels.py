@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from scipy.special import beta, digamma
 
+from leakage.arguments import check_seed
 from leakage.estimate import Estimate
 
 
@@ -83,6 +84,7 @@ def gaussian(
     >>> x.shape, exact.bits
     ((1000, 5), 2.0)
     """
+    check_seed(seed)
     transforms: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "none": lambda v: v,
         "cubic": lambda v: v**3,
@@ -132,6 +134,7 @@ def clusters(n: int, *, count: int = 10, dimensions: int = 16, seed: int = 0) ->
     >>> clusters(100, count=8).exact.bits
     3.0
     """
+    check_seed(seed)
     check_positive(n=n, count=count, dimensions=dimensions)
     rng = np.random.default_rng(seed)
     index = rng.integers(0, count, n)
@@ -179,6 +182,7 @@ def student_t(n: int, *, correlation: float = 0.75, freedom: float = 2.0, seed: 
     >>> round(student_t(10).exact.bits * math.log(2), 3)
     0.496
     """
+    check_seed(seed)
     check_positive(n=n, freedom=freedom)
     if not -1 < correlation < 1:
         raise ValueError(f"correlation must be within -1 and 1, not {correlation}")
@@ -222,6 +226,7 @@ def xor_of_signs(n: int, *, seed: int = 0) -> Pairs:
     >>> bool((np.sign(x).prod(1) == np.sign(y[:, 0])).all()), exact.bits
     (True, 1.0)
     """
+    check_seed(seed)
     check_positive(n=n)
     x, y = np.random.default_rng(seed).normal(size=(2, n, 2))
     y[:, 0] = np.abs(y[:, 0]) * np.sign(x).prod(1)
@@ -255,6 +260,7 @@ def additive_uniform(n: int, *, width: float = 0.1, seed: int = 0) -> Pairs:
     >>> round(additive_uniform(10).exact.bits * math.log(2), 3)
     1.709
     """
+    check_seed(seed)
     check_positive(n=n)
     if not 0 < width <= 0.5:
         raise ValueError(f"width must be above 0 and at most 0.5, not {width}")

@@ -15,7 +15,7 @@ from scipy.special import gammaln, logsumexp
 
 from leakage.arguments import check_images
 from leakage.estimate import Estimate, entropy
-from leakage.schemes import Scheme
+from leakage.schemes.base import Scheme, scheme_name
 from leakage.schemes.bit_planes import BitPlane, NonzeroKey
 from leakage.schemes.block_cipher import AesEcb
 from leakage.schemes.block_scrambling import Etc
@@ -81,7 +81,8 @@ def keystream_law(scheme: Scheme) -> np.ndarray:
             law = _BYTES == 0
         case _:
             raise ValueError(
-                f"no closed form a sample is known for {scheme!r}; hidden_bits bounds what it hides"
+                f"no closed form a sample is known for {scheme_name(scheme)}; hidden_bits bounds "
+                "what it hides"
             )
     return law / law.sum()
 
@@ -125,7 +126,7 @@ def exact_leakage(scheme: Scheme, images: np.ndarray) -> Estimate:
     >>> round(exact_leakage(get_scheme("nonzero-key", bits=2), image).bits, 3)
     6.415
     """
-    check_images(images)
+    images = check_images(images)
     unit, n = "sample", images.size
     if isinstance(scheme, Region):
         inside = scheme.inside(*images.shape[1:3])

@@ -9,7 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import logsumexp, ndtr
 
+from leakage.arguments import check_seed
 from leakage.estimate import Estimate, entropy
+from leakage.schemes.base import scheme_name
 from leakage.schemes.bit_planes import BitPlane
 from leakage.truth.channels import check_positive
 
@@ -154,6 +156,7 @@ def patch_scenes(
     >>> round(patch_scenes(10, patches=16, encrypted=4, flip=0.11).exact.bits, 3)
     6.001
     """
+    check_seed(seed)
     check_positive(n=n, patches=patches)
     side = math.isqrt(patches)
     if side * side != patches:
@@ -236,8 +239,11 @@ def noisy_scenes(
     >>> noisy_scenes(get_scheme("bitplane", bits=8), draws=10).exact.bits
     0.0
     """
+    check_seed(seed)
     if not isinstance(scheme, BitPlane):
-        raise TypeError(f"the exact value is known for bitplane schemes, not for {scheme!r}")
+        raise TypeError(
+            f"the exact value is known for bitplane schemes, not for {scheme_name(scheme)}"
+        )
     check_positive(draws=draws, size=size, contrast=contrast, noise=noise)
     if templates < 2:
         raise ValueError(f"templates must be at least 2, not {templates}")

@@ -1,18 +1,16 @@
 """Vectors that represent images: grey-level histograms, and what the layers of a CNN compute.
 
 A layer's output is pooled over space, so every layer gives one vector an image. Results are
-cached on disk by content, in ``$LEAKAGE_CACHE`` or ``~/.cache/leakage``.
+cached on disk by content; see `leakage.vectors.vector_cache`.
 """
 
 import hashlib
-import os
 from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import cast
 
-import joblib
 import numpy as np
 import torch
 
@@ -29,6 +27,7 @@ from leakage.vectors.layers import (
     pooled_layers,
 )
 from leakage.vectors.layers import layer_names as network_layers
+from leakage.vectors.vector_cache import entry_names, keep, recall
 
 HISTOGRAM, PATCH_STATISTICS = "histogram", "patch statistics"
 #: Rungs of `representations`, from the pixels to the last layer.
@@ -36,11 +35,6 @@ LADDER = (
     HISTOGRAM, PATCH_STATISTICS, "stem", "blocks.0", "blocks.2", "blocks.4", "blocks.7",
     "blocks.11", "head",
 )  # fmt: skip
-
-
-def cache_folder() -> Path:
-    """Where results are cached: ``$LEAKAGE_CACHE`` or ``~/.cache/leakage``."""
-    return Path(os.environ.get("LEAKAGE_CACHE", Path.home() / ".cache" / "leakage"))
 
 
 @cache
@@ -115,7 +109,9 @@ def embed_layers(
         grid, each of every channel. A layer of tokens has no grid, and one of plain vectors is
         taken whole.
     cache : bool
-        Keep the result on disk, and take it from there if it is.
+        Keep the result on disk, and take it from there if it is: in ``$LEAKAGE_CACHE``, or else in
+        ``~/.cache/leakage``, up to ``$LEAKAGE_CACHE_LIMIT`` (2 GB). Empty, ``LEAKAGE_CACHE`` turns
+        this off.
     device, precision, compiled
         As of `embed`.
 
@@ -222,11 +218,19 @@ def patch_statistics(images: np.ndarray) -> np.ndarray:
     -------
     ndarray of float32, shape (N, 32) or (N, 96)
 
+    Raises
+    ------
+    ValueError
+        Smaller images.
+
     Examples
     --------
     >>> patch_statistics(np.zeros((2, 8, 8), np.uint8)).shape
     (2, 32)
     """
+    if min(images.shape[1:3]) < GRID:
+        high, wide = images.shape[1:3]
+        raise ValueError(f"a {GRID}x{GRID} grid needs {GRID} pixels each way, not {wide}x{high}")
     rows, columns = (np.array_split(np.arange(side), GRID) for side in images.shape[1:3])
     cells = [
         images[:, r[0] : r[-1] + 1, c[0] : c[-1] + 1].reshape(len(images), len(r) * len(c), -1)
@@ -282,7 +286,7 @@ def representations(
     >>> {rung: vectors.shape for rung, vectors in found.items()}
     {'histogram': (2, 256), 'stem': (2, 32), 'stem:grid': (2, 512)}
     """
-    check_images(images)
+    images = check_images(images)
     if rungs is None:
         if model != BUNDLED:
             raise ValueError(f"name the rungs: layers of layer_names({model!r})")
@@ -301,18 +305,18 @@ def representations(
 
 
 def _embed(images: np.ndarray, run: Run, cache: bool) -> dict[str | None, np.ndarray]:
-    check_images(images)
+    images = check_images(images)
     check_run(run)
     if run.model == HISTOGRAM:
         return {layer: _histograms(images) for layer in run.layers}
     if not cache:
         return pooled_layers(images, run)
-    memory = joblib.Memory(cache_folder(), verbose=0)
-    # the images are hashed once, here, rather than stored beside every result
-    cached = memory.cache(_compute, ignore=["images"])
-    return cached(images, run, joblib.hash(images), _code_digest())
-
-
-def _compute(images: np.ndarray, run: Run, content: str, code: str) -> dict:
-    """What is cached; `content` and `code` are only there for the cache's key."""
-    return pooled_layers(images, run)
+    # of a run all but its layers: each of these is an entry of its own
+    about = (run._replace(layers=()), _code_digest())
+    names = entry_names(images, {layer: (about, layer) for layer in run.layers})
+    found = {layer: recall(name, len(images)) for layer, name in names.items()}
+    if any(vectors is None for vectors in found.values()):
+        computed = pooled_layers(images, run)
+        keep({names[layer]: computed[layer] for layer in run.layers if found[layer] is None})
+        return computed
+    return {layer: vectors for layer, vectors in found.items() if vectors is not None}

@@ -72,6 +72,8 @@ def found_device(device: str) -> str:
     >>> found_device("cpu")
     'cpu'
     """
+    if not isinstance(device, str):
+        raise TypeError(f"device must be 'auto', 'cpu' or 'cuda', not {device!r}")
     there = torch.cuda.is_available()
     if device == "auto":
         return "cuda" if there else "cpu"

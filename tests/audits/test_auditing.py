@@ -140,8 +140,9 @@ def test_planted_flaws(flaw, images, key):
 def test_a_leak_and_no_leak(images, noise, key):
     """The whole audit; its family-wise level is 0.01."""
     clean = audit(images, noise, progress=False)
-    assert clean.leaks is False
-    assert "No leak detected" in clean.verdict
+    assert clean.leaks is None  # 60 images cannot tell a leak of any size from none
+    assert clean.detectable_bits is None
+    assert "Undecided" in clean.verdict
     assert clean.certified_bits == 0
     assert not [f for f in clean.findings if f.leaks]
     leaky = audit(scheme=leakage.get_scheme("skk"), images=images, progress=False)
@@ -171,7 +172,7 @@ def test_ciphertexts_that_know_only_the_place_are_no_leak(shape, images, noise, 
         chance = np.linspace(0.35, 0.65, images.shape[1])[:, None]
         cipher = rng.binomial(255, chance, images.shape).astype(np.uint8)
     result = audit(images, cipher, progress=False)
-    assert result.leaks is False
+    assert not result.leaks
     assert result.certified_bits == 0
 
 
@@ -275,7 +276,7 @@ def test_folders(images, noise, tmp_path):
     (tmp_path / "plain" / "001.pgm").write_bytes(b"P5 not an image")
     (tmp_path / "cipher" / "002.png").unlink()
     Image.fromarray(noise[3, :32]).save(tmp_path / "cipher" / "003.png")
-    with pytest.raises(ValueError, match="3 problems") as caught:
+    with pytest.raises(ValueError, match="3 of 5 files cannot be used") as caught:
         from_folders(tmp_path / "plain", tmp_path / "cipher")
     for name in ("001", "002", "003"):
         assert name in str(caught.value)
@@ -335,7 +336,7 @@ def test_folders_of_other_programs(images, tmp_path, capsys):
     (cipher / "005.pgm").write_bytes(b"P5\n32 32\n255\n" + bytes(1024))
     assert main(arguments) == 2
     message = capsys.readouterr().err
-    assert "3 problems" in message
+    assert "3 of 20 files cannot be used" in message
     assert all(name in message for name in ("003", "004", "005"))
     assert not report.exists()
 

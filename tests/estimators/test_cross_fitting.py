@@ -245,9 +245,17 @@ def test_zero_permutations_mean_no_p_value(method):
     x, y, _ = channels.gaussian(80, dimensions=2, bits=0)
     e = estimate_mi(x, y, method, permutations=0)
     assert e.p_value is None
+    assert "z" not in e.details
     assert e.low < e.bits < e.high
     with pytest.raises(ValueError, match="permutations must be at least 0"):
         estimate_mi(x, y, method, permutations=-1)
+
+
+def test_the_test_does_not_change_the_estimate():
+    x, y, _ = channels.gaussian(80, dimensions=2, bits=1)
+    tested, untested = (estimate_mi(x, y, "canonical", permutations=p) for p in (9, 0))
+    assert [untested.bits, untested.low, untested.high] == [tested.bits, tested.low, tested.high]
+    assert untested.details == {k: v for k, v in tested.details.items() if k != "z"}
 
 
 def test_zero_permutations_of_the_relatives():

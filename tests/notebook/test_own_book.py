@@ -27,7 +27,8 @@ def folder(tmp_path):
 def test_looks_at_all_files_and_no_hidden_ones(folder):
     found = own_book.look_at(folder)
     assert found.shapes == ((90, 80), (70, 64))
-    assert (found.mode, found.smallest, found.others) == ("rgb", 64, 0)
+    assert (found.mode, found.smallest) == ("rgb", 64)
+    assert found.notes == ("1 of 2 pictures are gray and were read as three equal channels",)
     assert own_book.look_at(folder, "gray").mode == "gray"
     state = found.state
     Image.new("L", (70, 70)).save(folder / "c.png")
@@ -51,7 +52,7 @@ def test_what_cannot_be_read_is_named_all_at_once_and_bounded(folder):
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (lambda f: [p.unlink() for p in f.rglob("*.png")], "no pictures in"),
+        (lambda f: [p.unlink() for p in f.rglob("*.png")], "no images in"),
         (lambda f: Image.new("L", (8, 8)).save(f / "icon.png"), "a side of 8 pixels"),
     ],
 )

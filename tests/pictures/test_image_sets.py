@@ -1,6 +1,8 @@
 import base64
 import io
+import os
 import re
+import time
 from urllib.error import URLError
 from xml.etree import ElementTree
 
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from leakage.pictures.batches import image_batches
 from leakage.pictures.image_sets import PATCHES_PER_IMAGE, ImageSet, load_images
 from leakage.pictures.photographs import PHOTOGRAPHS
 
@@ -75,7 +78,10 @@ def test_folder(folder):
 
 def test_jpeg(tmp_path, rng):
     Image.fromarray(rng.integers(0, 256, (16, 16, 3), np.uint8)).save(tmp_path / "a.jpg")
-    assert load_images(tmp_path, size=16).images.shape == (1, 16, 16)
+    assert load_images(tmp_path, size=16).images.shape == (1, 16, 16, 3)
+    with pytest.warns(UserWarning, match="the colour of 1 of 1 pictures was left out"):
+        gray = load_images(tmp_path, size=16, mode="gray")
+    assert gray.images.shape == (1, 16, 16)
 
 
 def test_every_bad_file_is_named_in_one_error(folder):
@@ -86,11 +92,67 @@ def test_every_bad_file_is_named_in_one_error(folder):
     (path / "broken.jpg").write_bytes((path / "b.png").read_bytes()[:200])
     (path / "notes.txt").write_text("not an image")
     (path / ".hidden").write_text("ignored")
-    with pytest.raises(ValueError, match="5 of 10 files") as caught:
+    with pytest.raises(ValueError, match="4 of 9 files") as caught:
         load_images(path, size=20)
-    for name in ("deep.png", "clear.png", "small.png", "broken.jpg", "notes.txt"):
+    for name in ("deep.png", "clear.png", "small.png", "broken.jpg"):
         assert name in str(caught.value)
     assert "hidden" not in str(caught.value)
+    assert "notes" not in str(caught.value)
+
+
+def test_one_rule_for_what_is_no_picture(folder):
+    """Hidden files are skipped, other kinds are told of, links are followed once."""
+    path, gray = folder
+    (path / "._a.pgm").write_bytes(b"what macOS leaves")
+    (path / ".cache").mkdir()
+    Image.fromarray(gray[0]).save(path / ".cache" / "x.png")
+    (path / "Thumbs.db").write_bytes(b"what Windows leaves")
+    (path / "nested" / "labels.csv").write_text("a,b")
+    (path / "loop").symlink_to(path, target_is_directory=True)
+    with pytest.warns(UserWarning, match=r"2 files of other kinds were skipped: Thumbs\.db, nest"):
+        found = load_images(path, size=None)
+    assert np.array_equal(found.images, gray)
+    assert len(found.notes) == 1
+    assert "Thumbs.db" in found._repr_html_()
+    (path / "gone.png").symlink_to(path / "nowhere.png")
+    os.mkfifo(path / "pipe.png")
+    with pytest.raises(ValueError, match=r"(?s)gone\.png cannot be read.*pipe\.png is no regular"):
+        load_images(path, size=None)
+
+
+def test_equal_pictures_are_one_group(folder):
+    path, gray = folder
+    Image.fromarray(gray[1]).save(path / "twin of b.tif")
+    with pytest.warns(UserWarning, match="1 of 6 pictures is equal to an earlier one"):
+        found = load_images(path, size=20)
+    names = [found.names[group] for group in np.unique(found.groups)]
+    assert "b.png" in names
+    assert "twin of b.tif" not in names
+    assert np.bincount(found.groups).max() == 8
+    with pytest.warns(UserWarning, match="1 of 6 pictures"):
+        parts = list(image_batches(path, size=20, batch=5))
+    assert np.array_equal(np.concatenate([part.groups for part in parts]), found.groups)
+
+
+def test_pictures_are_turned_upright_and_said(tmp_path, rng):
+    noise = rng.integers(0, 256, (40, 50, 3), np.uint8)
+    tag = Image.Exif()
+    tag[274] = 6
+    Image.fromarray(noise).save(tmp_path / "a.png", exif=tag)
+    with pytest.warns(UserWarning, match="1 of 1 pictures were turned upright"):
+        found = load_images(tmp_path, size=None)
+    assert np.array_equal(found.images[0], np.rot90(noise, -1))
+
+
+def test_a_message_about_many_files_fits_on_a_screen(tmp_path):
+    """20,000 bad files: named in part, in seconds."""
+    for i in range(20_000):
+        (tmp_path / f"{i:05}.png").touch()
+    start = time.perf_counter()
+    with pytest.raises(ValueError, match=r"(?s)20000 of 20000 files .*and 19980 more$") as caught:
+        load_images(tmp_path)
+    assert time.perf_counter() - start < 10
+    assert len(str(caught.value).splitlines()) < 25
 
 
 def test_ragged_whole_images(folder):

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 from playwright import sync_api
 
 import leakage
@@ -201,13 +201,13 @@ def test_refusals_of_files(picture, key, capfd):
     for file, says in {
         b"": "no JPEG file",
         png.getvalue(): "no JPEG file",
-        data[:2]: "damaged or cut off",
+        data[:2]: "is not an image that can be read",
         data[: len(data) // 2]: "damaged or cut off",
         data[:-2]: "damaged or cut off",
         damaged: "damaged or cut off",
         data[:-2] + bytes(50) + data[-2:]: "extraneous bytes",
         coded(picture, keep_rgb=True): "R, G and B",
-        cmyk.getvalue(): "mode CMYK",
+        cmyk.getvalue(): "4 components, CMYK",
         data.replace(b"\xff\xc0", b"\xff\xc9", 1): "coding is not supported",  # arithmetic
         # legal Huffman codes of a coefficient of 1024, which 8-bit samples never have
         oversized(): "larger than any",
@@ -288,3 +288,18 @@ def test_a_browser_opens_them(picture, key):
         )
         browser.close()
     assert widths == [picture.shape[1]] * len(NAMES)
+
+
+def test_orientation_and_profile_are_kept_and_nothing_else(picture, key):
+    """A thumbnail or a comment would show the plain image."""
+    tags = Image.Exif()
+    tags[274], tags[270] = 6, "what the picture shows"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    data = coded(picture, exif=tags, icc_profile=profile, comment=b"a secret")
+    scheme = leakage.get_scheme("jpeg-ac-sign")
+    cipher = encrypt_jpeg(data, key, scheme)
+    for file in (cipher.data, decrypt_jpeg(cipher, key, scheme)):
+        with Image.open(io.BytesIO(file)) as image:
+            assert dict(image.getexif()) == {274: 6}
+            assert image.info["icc_profile"] == profile
+            assert "comment" not in image.info

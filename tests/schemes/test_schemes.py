@@ -356,7 +356,7 @@ def test_bad_requests():
     [
         (np.zeros((2, 4, 4)), ValueError, "must be uint8, not float64"),
         (np.zeros((2, 4, 4), np.uint16), ValueError, ">> 8"),
-        ([np.zeros((2, 2), np.uint8), np.zeros((3, 3), np.uint8)], TypeError, "one numpy array"),
+        ([np.zeros((2, 2), np.uint8), np.zeros((3, 3), np.uint8)], ValueError, "differ in shape"),
         (np.array([None, None]), ValueError, "differ in shape"),
         (np.zeros((0, 4, 4), np.uint8), ValueError, "empty"),
         (np.zeros((4, 4), np.uint8), ValueError, r"images\[None\]"),

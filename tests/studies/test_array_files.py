@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from leakage.studies.array_files import ArrayFile, replacing
+from leakage.sealed import load_array, sealing
+from leakage.studies.array_files import ArrayFile
 
 
 def interrupted(path, rows):
     """A file of three rows, of which some come."""
-    with replacing(path) as file:
+    with sealing(path) as file:
         array = ArrayFile(file, 3)
         array.add(np.zeros((rows, 4)))
         array.close()
@@ -19,4 +20,4 @@ def test_a_file_is_whole_or_not_there(tmp_path):
         interrupted(tmp_path / "file", 2)
     assert not list(tmp_path.iterdir())
     interrupted(tmp_path / "file", 3)
-    assert np.load(tmp_path / "file").shape == (3, 4)
+    assert load_array(tmp_path / "file").shape == (3, 4)

@@ -200,16 +200,6 @@ def test_a_killed_local_worker_ends_the_study_and_the_next_goes_on(tmp_path, uni
     assert np.array_equal(table["bits"], uninterrupted["bits"])
 
 
-def test_old_fragments_are_removed(tmp_path):
-    old, new = (tmp_path / "shared" / name for name in (".old", ".new"))
-    old.parent.mkdir()
-    old.touch(), new.touch()
-    os.utime(old, (0, 0))
-    run(SLEEPING | {"seeds": [0]}, tmp_path)
-    assert not old.exists()
-    assert new.exists()
-
-
 def test_a_failed_shared_step_fails_its_own_cells_alone(tmp_path):
     table = run(SLEEPING | {"schemes": ["cells:OneOnly", "identity"], "seeds": [0]}, tmp_path)
     assert list(table["error"]) == ["ZeroDivisionError: more than one image", ""]
