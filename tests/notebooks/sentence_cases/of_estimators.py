@@ -162,7 +162,10 @@ MINE = {
         ("whole interval is above 0.*both intervals contain 0", photographs(
             YES, YES, NO, NO, "saturated")),
         ("does not exclude 0: the size of the leak is not known", photographs(BARELY, BARELY)),
-        ("do not tell the pairs.*of `head` does not contain 0: 1.00", photographs(NO, NO, NO, YES)),
+        ("do not tell the pairs.*of `head` does not contain 0: 1.00.*in twenty", photographs(
+            NO, NO, NO, YES)),
+        ("of `stem` does not contain 0: -0.30.*mislead the critics", photographs(
+            YES, YES, e(-0.3), NO)),
     ],
     "fee9dfb5": [
         ("recognise so many .*100% at `stem` and 100% at `head`", photographs(
