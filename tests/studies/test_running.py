@@ -154,7 +154,7 @@ SLOW = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
-    ("jobs", "kills"), [(1, 5), pytest.param(1, 15, marks=SLOW), pytest.param(2, 15, marks=SLOW)]
+    ("jobs", "kills"), [(1, 5), pytest.param(1, 15, marks=SLOW), pytest.param(2, 5, marks=SLOW)]
 )
 def test_killed_at_random_moments_it_goes_on_to_the_same_table(
     tmp_path, uninterrupted, jobs, kills
