@@ -158,8 +158,10 @@ def _check_table(folder: Path) -> None:
 
     table = folder / TABLE
     check_places([table])
-    cells = os.listdir(folder / "cells") if os.path.isdir(folder / "cells") else []
-    if not table.is_file() or any(re.fullmatch(FOLDERS["cells"], name) for name in cells):
+    if not table.is_file() or any(
+        re.fullmatch(pattern, path.name)
+        for name, pattern in FOLDERS.items() for path in (folder / name).glob("*")
+    ):  # fmt: skip
         return
     try:
         ours = MADE_BY in (read_schema(table).metadata or {})

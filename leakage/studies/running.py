@@ -49,13 +49,14 @@ def study(
         with joblib.parallel_config(backend="dask"):
             leakage.study(grid, out="results")
 
-    Every worker computes on one thread, so that the table does not depend on where it was made,
-    and ends with the process that calls this.
+    Every worker computes on one thread, so that the table does not depend on where it was made.
+    Local workers end with the process that calls this.
 
-    Files carry a SHA-256, which is checked when they are read; a damaged one is named in a warning
-    and computed again. Files that a study did not write are neither changed nor removed. While a
-    grid is checked no code of the reader's own runs: names are only looked for. After that it is
-    imported, and tried on one image.
+    Files carry a SHA-256, which is checked when they are read (1 to 3 seconds a gigabyte, once at
+    the start and once in every cell); a damaged one is named in a warning and computed again.
+    Files that a study did not write are neither changed nor removed. While a grid is checked no
+    code of the reader's own runs: names are only looked for. After that it is imported, and tried
+    on one image.
 
     Parameters
     ----------

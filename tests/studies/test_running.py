@@ -150,9 +150,16 @@ def _in_a_process(grid, out, jobs):
     leakage.study(grid, out=out, n_jobs=jobs, progress=False)
 
 
-@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_killed_at_random_moments_it_goes_on_to_the_same_table(tmp_path, uninterrupted, jobs):
-    moments = sorted(random.Random(0).choices(range(30), k=5))
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("jobs", "kills"), [(1, 5), pytest.param(1, 15, marks=SLOW), pytest.param(2, 5, marks=SLOW)]
+)
+def test_killed_at_random_moments_it_goes_on_to_the_same_table(
+    tmp_path, uninterrupted, jobs, kills
+):
+    moments = sorted(random.Random(0).choices(range(28), k=kills))
     seen = {}
     for cells in moments:
         process = PROCESSES.Process(target=_in_a_process, args=(SLEEPING, tmp_path, jobs))
@@ -170,6 +177,7 @@ def test_killed_at_random_moments_it_goes_on_to_the_same_table(tmp_path, uninter
     assert_same(run(SLEEPING, tmp_path), uninterrupted)
     now = cell_files(tmp_path)
     assert {name: now[name] for name in seen} == seen
+    assert not list(tmp_path.rglob(".*")), "something half-written is left"
 
 
 def test_a_failed_cell_is_a_row_and_is_tried_again(tmp_path, uninterrupted):
