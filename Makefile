@@ -71,9 +71,10 @@ pdf: $(STAMP)
 	$(BIN)/jupyter-book build . --all --builder singlehtml
 	$(BIN)/python scripts/pdf.py _build/singlehtml _build/book.pdf
 
-# Two workers, each with one thread: the threads of two would wait for each other.
+# Two workers, each with one thread: the threads of two would wait for each other. A file goes to one of them,
+# but for the chapters, which go to whichever is free (tests/conftest.py).
 test: book lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow

@@ -15,6 +15,18 @@ import pytest
 import leakage
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the marks
+def pytest_collection_modifyitems(items):
+    """Under ``--dist loadgroup`` a file is run by one worker, except for tests in a smaller group.
+
+    So what the tests of a file share is made, or started, once.
+    """
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            file = item.nodeid.partition("::")[0]
+            item.add_marker(pytest.mark.xdist_group(file))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory):
     """Embeddings are cached in a folder of the test session, never in the user's."""

@@ -154,7 +154,10 @@ def text(output):
 
 
 @PAPERMILL
-@each
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(p, id=p.stem, marks=pytest.mark.xdist_group(p.stem)) for p in NOTEBOOKS],
+)
 def test_runs_twice_in_one_kernel_and_refuses_a_wrong_parameter_twice(path, tmp_path):
     """From an empty folder; what it says is there, with its numbers, when it is shown as HTML."""
     notebook, parameters = read(path), OVERRIDES[path.stem]
