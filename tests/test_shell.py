@@ -192,8 +192,8 @@ def test_nothing_is_left_behind(folder, number):
     running = subprocess.Popen(
         [sys.executable, "-m", "leakage", "audit", "plain", "--scheme", scheme, "-o", "report"],
         env=ENVIRONMENT | {"TMPDIR": str(temporary)}, stderr=subprocess.DEVNULL,
-        # of a test that runs in the background it would be ignored
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        # of tests that run in the background, or under nohup, it would be ignored
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     )  # fmt: skip
     pid = folder / "pid"
     with running:
