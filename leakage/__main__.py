@@ -59,6 +59,8 @@ def _code_of(run: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except (OSError, ValueError, TypeError, ImportError) as error:
+        if os.environ.get("LEAKAGE_DEBUG"):
+            raise
         if isinstance(error, OSError) or _is_refusal(error):
             _complain(f"error: {error}")
             return 2

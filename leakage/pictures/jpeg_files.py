@@ -18,10 +18,15 @@ _STDERR = threading.Lock()  # file descriptor 2 belongs to the whole process
 _MOST_SCANS = 100
 
 
-def undamaged(data: bytes) -> "jpeglib.DCTJPEG":
+def undamaged(source: Path | bytes) -> "jpeglib.DCTJPEG":
     """The coefficients of a file; one of which anything is missing or wrong is refused.
 
     A decoder fills what is damaged with gray and says nothing.
+
+    Parameters
+    ----------
+    source : Path or bytes
+        A file, or all that is in one; then libjpeg needs a temporary one.
 
     Raises
     ------
@@ -30,23 +35,33 @@ def undamaged(data: bytes) -> "jpeglib.DCTJPEG":
     """
     import jpeglib
 
+    data = source if isinstance(source, bytes) else source.read_bytes()
     if data.count(b"\xff\xda") > _MOST_SCANS:
         raise ValueError(f"has more than {_MOST_SCANS} scans; save it again")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "plain.jpg")
-        path.write_bytes(data)
-        with complaints() as found:
-            try:
-                jpeg = jpeglib.read_dct(str(path))
-                jpeg.load()
-            except OSError:
-                raise ValueError(
-                    "is damaged, or its coding is not supported; decode it and compress it again "
-                    "with Huffman coding"
-                ) from None
+    with _named(source) as name, complaints() as found:
+        try:
+            jpeg = jpeglib.read_dct(name)
+            jpeg.load()
+        except OSError:
+            raise ValueError(
+                "is damaged, or its coding is not supported; decode it and compress it again "
+                "with Huffman coding"
+            ) from None
     if found:
         raise ValueError(f"is damaged: {found[0]}")
     return jpeg
+
+
+@contextmanager
+def _named(source: Path | bytes) -> Iterator[str]:
+    """The name of a file with this content."""
+    if isinstance(source, Path):
+        yield str(source)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "plain.jpg")
+        path.write_bytes(source)
+        yield str(path)
 
 
 @contextmanager

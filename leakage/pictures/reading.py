@@ -78,6 +78,8 @@ def _opened(source: Path | bytes, whole: bool) -> Iterator[tuple[Image.Image, He
         if kind == "TIFF":
             formats.check_tiff_directory(file, stored)
         facts = None if kind == "TIFF" else _facts(file, kind, stored, whole)
+        if kind == "JPEG" and whole:
+            undamaged(source)
         file.seek(0)
         with _pillow():  # no format but this one is tried: for some, it starts other programs
             picture = Image.open(file, formats=[kind])
@@ -119,10 +121,6 @@ def _facts(file: BinaryIO, kind: str, stored: int, whole: bool) -> formats.Facts
         check = {"JPEG": formats.check_jpeg, "BMP": formats.check_bmp, "PPM": formats.check_netpbm}
         facts = check[kind](file)
     formats.check_size(facts, stored)
-    file.seek(0)
-    if kind == "JPEG" and whole:
-        undamaged(file.read())
-        file.seek(0)
     return facts
 
 
