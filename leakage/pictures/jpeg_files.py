@@ -42,7 +42,11 @@ def undamaged(source: Path | bytes) -> "jpeglib.DCTJPEG":
         try:
             jpeg = jpeglib.read_dct(name)
             jpeg.load()
-        except OSError:
+        except OSError as error:
+            if error.errno is not None:  # not of the file: libjpeg is given a temporary copy
+                raise ValueError(
+                    f"cannot be looked through: {error.strerror} in {tempfile.gettempdir()}"
+                ) from None
             raise ValueError(
                 "is damaged, or its coding is not supported; decode it and compress it again "
                 "with Huffman coding"

