@@ -10,15 +10,17 @@ import leakage
 
 
 def stamp(script: str, packages: list[str]) -> str:
+    """The first line of a record; a script without a folder is one of benchmarks."""
     found = []
     for package in packages:
         try:
             found.append(f"{package} {version(package)}")
         except PackageNotFoundError:
             found.append(f"{package} not installed")
+    path = script if "/" in script else f"benchmarks/{script}"
     return (
         f"# leakage {leakage.__version__}, Python {platform.python_version()}, {', '.join(found)}; "
-        f"python benchmarks/{script}; {time.strftime('%Y-%m-%d')}\n"
+        f"python {path}; {time.strftime('%Y-%m-%d')}\n"
     )
 
 

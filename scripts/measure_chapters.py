@@ -129,8 +129,7 @@ def main(arguments: list[str] | None = None) -> int:
     names = asked.chapters or known
     cores = len(os.sched_getaffinity(0))
     words = " ".join(["scripts/measure_chapters.py", *(arguments or sys.argv[1:])])
-    first = stamp(words, PACKAGES).replace("benchmarks/scripts", "scripts")
-    first = first.replace("; python", f", {cores} cores; python")
+    first = stamp(words, PACKAGES).replace("; python", f", {cores} cores; python")
     # chapters that were not asked for keep what was measured before
     table = pd.DataFrame(columns=["chapter"])
     if asked.chapters and asked.output.exists():

@@ -27,7 +27,7 @@ import nbformat
 import pandas as pd
 import psutil
 import websocket
-from measure_chapters import MIB, PACKAGES, ROOT, own_memory, stamp
+from measure_chapters import PACKAGES, ROOT, memory_and_time, stamp
 
 NOTEBOOKS = ("explorer", "encryption")
 RECORDED = ROOT / "leakage" / "notebook" / "records" / "session.csv"
@@ -61,8 +61,8 @@ class Server:
         with urlopen(request) as answer:
             return json.load(answer)
 
-    def run(self, notebook: Path) -> str:
-        """Open a notebook and run all its cells; the id of its kernel."""
+    def run(self, notebook: Path) -> None:
+        """Open a notebook and run all its cells; its kernel stays."""
         session = {"path": notebook.name, "name": notebook.name, "type": "notebook",
                    "kernel": {"name": "python3"}}  # fmt: skip
         kernel = self.ask("api/sessions", session)["kernel"]["id"]
@@ -72,7 +72,6 @@ class Server:
         for cell in nbformat.read(notebook, as_version=4).cells:
             if cell.cell_type == "code" and _execute(line, cell.source) != "ok":
                 raise SystemExit(f"a cell of {notebook.name} failed")
-        return kernel
 
 
 def _execute(line: websocket.WebSocket, code: str) -> str:
@@ -99,7 +98,9 @@ def measured() -> pd.DataFrame:
 
         def watch() -> None:
             while not done.wait(0.2):
-                most[0] = max(most[0], _held([process, *process.children(recursive=True)]))
+                most[0] = max(
+                    most[0], memory_and_time([process, *process.children(recursive=True)])[0]
+                )
 
         watcher = threading.Thread(target=watch)
         watcher.start()
@@ -109,8 +110,8 @@ def measured() -> pd.DataFrame:
                 before = set(process.children())
                 server.run(Path(folder, f"{name}.ipynb"))
                 kernels[name] = [p for p in process.children() if p not in before]
-            rows = {"JupyterLab's server": _held([process])}
-            rows |= {f"kernel of {name}": _held(of) for name, of in kernels.items()}
+            rows = {"JupyterLab's server": memory_and_time([process])[0]}
+            rows |= {f"kernel of {name}": memory_and_time(of)[0] for name, of in kernels.items()}
         finally:
             done.set()
             watcher.join()
@@ -122,20 +123,9 @@ def measured() -> pd.DataFrame:
     return pd.DataFrame({"what": rows.keys(), "mib": [round(value, 1) for value in rows.values()]})
 
 
-def _held(processes: list[psutil.Process]) -> float:
-    total = 0
-    for process in processes:
-        try:
-            total += own_memory(process)
-        except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
-            continue  # it ended meanwhile
-    return total / MIB
-
-
 if __name__ == "__main__":
     table = measured()
     with RECORDED.open("w") as file:
-        first = stamp("scripts/measure_session.py", [*PACKAGES, "jupyterlab"])
-        file.write(first.replace("benchmarks/scripts", "scripts"))
+        file.write(stamp("scripts/measure_session.py", [*PACKAGES, "jupyterlab"]))
         table.to_csv(file, index=False)
     print(table.to_string(index=False))
