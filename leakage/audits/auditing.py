@@ -30,6 +30,7 @@ from leakage.audits.structure import Structure
 from leakage.audits.verdicts import ALPHA, LEVELS, ONE_PICTURE, corrected, leaks, ranked, verdict
 from leakage.estimate import Estimate
 from leakage.pictures.image_sets import ImageSet
+from leakage.pictures.reading import check_mode
 from leakage.schemes import Scheme
 from leakage.schemes.base import Keying
 
@@ -124,8 +125,7 @@ def audit(
     check_seed(seed)
     check_one_of("profile", profile, _PROFILES)
     check_one_of("keying", keying, ("fresh", "fixed"))
-    if mode is not None:
-        check_one_of("mode", mode, ("gray", "rgb"))
+    check_mode(mode)
     known = None
     if groups is None:
         groups = next((x.groups for x in (images, plain) if isinstance(x, ImageSet)), None)
@@ -180,6 +180,11 @@ class _Question:
     seed: int
     progress: bool
 
+    @property
+    def sources(self) -> int:
+        """How many independent pictures there are."""
+        return len(np.unique(self.groups))
+
 
 @dataclass(frozen=True)
 class _Gathered:
@@ -197,7 +202,7 @@ def _audit(question: _Question) -> Audit:
     pairs, known, seed = question.pairs, question.known, question.seed
     gathered = _gathered(question)
     findings, certified, table = _answers(question, gathered)
-    sources = len(np.unique(question.groups))
+    sources = question.sources
     found = leaks(findings, sources)
     detectable = None
     if not found and sources > 1:  # what is not there: how large could it be?
@@ -254,7 +259,7 @@ def _answers(question: _Question, gathered: _Gathered) -> tuple[list[Finding], f
     ]
     findings = gathered.structure.findings()
     findings += question.known.findings if question.known else []
-    if len(np.unique(question.groups)) == 1:  # nothing varies that a ciphertext could tell of
+    if question.sources == 1:  # nothing varies that a ciphertext could tell of
         table = _metrics(gathered, question.known, seed)
         return ranked(corrected([*findings, ONE_PICTURE])), 0.0, table
     with tqdm(total=len(views) + 2, desc="questions", disable=not question.progress) as bar:
@@ -280,7 +285,7 @@ def _settings(question: _Question) -> dict[str, object]:
     sizes = [f"{width}x{height}" for height, width, *_ in (min(shapes), max(shapes))]
     return {
         "pairs": len(shapes),
-        "independent images": len(np.unique(question.groups)),
+        "independent images": question.sources,
         "size": " to ".join(dict.fromkeys(sizes)),
         "channels": 3 if len(shapes[0]) == 3 else 1,
         "keying": question.keying,

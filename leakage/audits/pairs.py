@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import connected_components
 from leakage.arguments import check_images
 from leakage.pictures.image_sets import Equals
 from leakage.pictures.reading import Header, read_header, read_image
-from leakage.pictures.surveys import files_below, of_other_kinds, refuse_files
+from leakage.pictures.surveys import changes, files_below, of_other_kinds, refuse_files
 
 
 @dataclass(frozen=True)
@@ -162,15 +162,12 @@ def _check_alike(name: str, plain: Header, cipher: Header, mode: str | None) -> 
 
 def _notes_of(headers: Sequence[tuple[Header, Header]], mode: str) -> Iterator[str]:
     total = len(headers)
-    turned = sum(plain.orientation != 1 for plain, _ in headers)
-    colour = sum(plain.colour or cipher.colour for plain, cipher in headers)
     lossy = sum(cipher.kind == "JPEG" for _, cipher in headers)
-    if turned:
-        yield f"{turned} of {total} pairs were turned upright, as their orientation tags ask"
-    if mode == "gray" and colour:
-        yield f"the colour of {colour} of {total} pairs was left out: they were read as gray"
-    if mode == "rgb" and colour < total:
-        yield f"{total - colour} of {total} pairs are gray and were read as three equal channels"
+    yield from changes(
+        "pairs", total, mode,
+        turned=sum(plain.orientation != 1 for plain, _ in headers),
+        coloured=sum(plain.colour or cipher.colour for plain, cipher in headers),
+    )  # fmt: skip
     if lossy:
         yield (
             f"{lossy} of {total} ciphertexts are JPEG files, which are lossy: they were looked at "

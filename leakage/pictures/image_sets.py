@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from leakage.arguments import check_one_of, check_seed
-from leakage.pictures.reading import MODES, Header, read_image
+from leakage.arguments import check_seed
+from leakage.pictures.reading import Header, check_mode, read_image
 from leakage.pictures.surveys import Survey, of_each_file, refuse_files, survey
 from leakage.pictures.thumbnails import data_address, png, thumbnail
 from leakage.pictures.torchvision_sets import torchvision_images
@@ -195,8 +195,7 @@ def _from_torchvision(
 
 def check_choice(size: int | None, count: int | None, mode: str | None) -> None:
     """Refuse arguments that `load_images` cannot mean, before anything is read."""
-    if mode is not None:
-        check_one_of("mode", mode, MODES)
+    check_mode(mode)
     for name, value in (("size", size), ("count", count)):
         if value is None:
             continue

@@ -135,6 +135,18 @@ def _has_colour(picture: Image.Image) -> bool:
     return not (np.array_equal(red, green) and np.array_equal(green, blue))
 
 
+def check_mode(mode: str | None) -> None:
+    """Refuse what files cannot be read as.
+
+    Examples
+    --------
+    >>> check_mode(None)
+    >>> check_mode("gray")
+    """
+    if mode is not None:
+        check_one_of("mode", mode, MODES)
+
+
 def read_image(source: Path | bytes, mode: str | None = None) -> np.ndarray:
     """One picture, each sample as its file has it.
 
@@ -162,8 +174,7 @@ def read_image(source: Path | bytes, mode: str | None = None) -> np.ndarray:
     >>> read_image(PHOTOGRAPHS[0].file()).shape
     (512, 512, 3)
     """
-    if mode is not None:
-        check_one_of("mode", mode, MODES)
+    check_mode(mode)
     with _opened(source, whole=True) as (picture, header, colours):
         for name in ("xmp", "XML:com.adobe.xmp"):  # Pillow turns a TIFF picture by these as well
             picture.info.pop(name, None)

@@ -6,7 +6,7 @@ cannot be read are refused, all in one message. Links are followed, each folder 
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -200,21 +200,30 @@ def _looked_at(
             headers.append(header)
     known = [header for header in headers if header is not None]
     read_as = mode or ("rgb" if any(header.colour for header in known) else "gray")
-    notes = [*notes, *_notes_of(known, read_as)]
+    coloured = sum(header.colour for header in known)
+    turned = sum(header.orientation != 1 for header in known)
+    # a folder all gray that is read as three channels is what was asked for, and no change
+    changed_to = read_as if coloured else None
+    notes += changes("pictures", len(known), changed_to, turned=turned, coloured=coloured)
     return Survey(tuple(files), tuple(headers), read_as, tuple(problems), tuple(notes))
 
 
-def _notes_of(headers: Sequence[Header], mode: str) -> Iterable[str]:
-    """What is not as the files have it."""
-    turned = sum(header.orientation != 1 for header in headers)
-    colour = sum(header.colour for header in headers)
-    total = len(headers)
+def changes(
+    what: str, total: int, mode: str | None, *, turned: int, coloured: int
+) -> Iterator[str]:
+    """What is not as the files have it.
+
+    Examples
+    --------
+    >>> list(changes("pictures", 3, "gray", turned=0, coloured=2))
+    ['the colour of 2 of 3 pictures was left out: they were read as gray']
+    """
     if turned:
-        yield f"{turned} of {total} pictures were turned upright, as their orientation tag asks"
-    if mode == "gray" and colour:
-        yield f"the colour of {colour} of {total} pictures was left out: they were read as gray"
-    if mode == "rgb" and 0 < colour < total:
-        yield f"{total - colour} of {total} pictures are gray and were read as three equal channels"
+        yield f"{turned} of {total} {what} were turned upright, as their orientation tags ask"
+    if mode == "gray" and coloured:
+        yield f"the colour of {coloured} of {total} {what} was left out: they were read as gray"
+    if mode == "rgb" and coloured < total:
+        yield f"{total - coloured} of {total} {what} are gray and were read as three equal channels"
 
 
 def of_each_file(looked_at: Survey, read: Callable[[Path], _T]) -> tuple[list[_T], tuple[str, ...]]:
