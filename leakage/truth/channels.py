@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import numpy as np
-from scipy.special import beta, digamma
+from scipy.special import digamma, gammaln
 
 from leakage.arguments import check_seed
 from leakage.estimate import Estimate
@@ -148,29 +148,44 @@ def clusters(n: int, *, count: int = 10, dimensions: int = 16, seed: int = 0) ->
     return _pairs(side(), side(), math.log2(count), f"{count} clusters")
 
 
-def student_t(n: int, *, correlation: float = 0.75, freedom: float = 2.0, seed: int = 0) -> Pairs:
-    """Bivariate Student's t: heavy tails that share their scale, so dependent even uncorrelated.
+def _student_t_nats(freedom: float, dimensions: int) -> float:
+    """What the scale that both sides share tells, beyond what their correlation does."""
+    half = (freedom + np.array([0, dimensions, dimensions, 2 * dimensions])) / 2
+    return float((gammaln(half) - half * digamma(half)) @ [1, -1, -1, 1])
+
+
+def student_t(
+    n: int,
+    *,
+    correlation: float = 0.75,
+    freedom: float = 2.0,
+    dimensions: int = 1,
+    seed: int = 0,
+) -> Pairs:
+    """Student's t: heavy tails that share their scale, so dependent even uncorrelated.
 
     Parameters
     ----------
     n : int
         Number of pairs.
     correlation : float
-        Of the Gaussian pair behind them, above -1 and below 1.
+        Of each Gaussian pair behind them, above -1 and below 1.
     freedom : float
         Degrees of freedom, above 0.
+    dimensions : int
+        Coordinates of each side, correlated one to one.
     seed : int
         Of the draws.
 
     Returns
     -------
     Pairs
-        float arrays of shape (n, 1).
+        float arrays of shape (n, dimensions).
 
     Raises
     ------
     ValueError
-        A correlation or degrees of freedom out of range, no pairs.
+        A correlation or degrees of freedom out of range, no pairs, no dimensions.
 
     References
     ----------
@@ -183,21 +198,16 @@ def student_t(n: int, *, correlation: float = 0.75, freedom: float = 2.0, seed: 
     0.496
     """
     check_seed(seed)
-    check_positive(n=n, freedom=freedom)
+    check_positive(n=n, freedom=freedom, dimensions=dimensions)
     if not -1 < correlation < 1:
         raise ValueError(f"correlation must be within -1 and 1, not {correlation}")
     rng = np.random.default_rng(seed)
-    x, y = rng.normal(size=(2, n, 1))
+    x, y = rng.normal(size=(2, n, dimensions))
     y = correlation * x + math.sqrt(1 - correlation**2) * y
     scale = np.sqrt(freedom / rng.chisquare(freedom, (n, 1)))
-    half = freedom / 2
-    nats = (
-        -math.log(1 - correlation**2) / 2
-        + 2 * math.log(math.sqrt(half / math.pi) * beta(half, 0.5))
-        - (2 + freedom) / freedom
-        + (1 + freedom) * (digamma(half + 0.5) - digamma(half))
-    )
-    return _pairs(x * scale, y * scale, float(nats / math.log(2)), "bivariate Student's t")
+    nats = _student_t_nats(freedom, dimensions) - dimensions * math.log(1 - correlation**2) / 2
+    name = "bivariate Student's t" if dimensions == 1 else f"Student's t, {dimensions} coordinates"
+    return _pairs(x * scale, y * scale, nats / math.log(2), name)
 
 
 def xor_of_signs(n: int, *, seed: int = 0) -> Pairs:
@@ -234,14 +244,16 @@ def xor_of_signs(n: int, *, seed: int = 0) -> Pairs:
 
 
 def additive_uniform(n: int, *, width: float = 0.1, seed: int = 0) -> Pairs:
-    """x uniform on (0, 1), y = x + uniform noise on (-width, width): width - ln(2 width) nats.
+    """x uniform on (0, 1), y = x + uniform noise on (-width, width).
+
+    The value is width - ln(2 width) nats; 1 / (4 width) from a width of 0.5 on.
 
     Parameters
     ----------
     n : int
         Number of pairs.
     width : float
-        Half the width of the noise, above 0 and at most 0.5.
+        Half the width of the noise, above 0.
     seed : int
         Of the draws.
 
@@ -261,10 +273,9 @@ def additive_uniform(n: int, *, width: float = 0.1, seed: int = 0) -> Pairs:
     1.709
     """
     check_seed(seed)
-    check_positive(n=n)
-    if not 0 < width <= 0.5:
-        raise ValueError(f"width must be above 0 and at most 0.5, not {width}")
+    check_positive(n=n, width=width)
     rng = np.random.default_rng(seed)
     x = rng.uniform(size=(n, 1))
     y = x + rng.uniform(-width, width, (n, 1))
-    return _pairs(x, y, (width - math.log(2 * width)) / math.log(2), "additive uniform noise")
+    nats = width - math.log(2 * width) if width < 0.5 else 1 / (4 * width)
+    return _pairs(x, y, nats / math.log(2), "additive uniform noise")

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy.stats import multivariate_t, norm, t
+from scipy.stats import multivariate_t, norm
 
 import leakage
 from leakage.estimate import entropy
@@ -30,17 +30,23 @@ def test_gaussian_by_its_density(bits):
         assert (np.argsort(other.x, 0) == np.argsort(x, 0)).all()  # monotone, same draws
 
 
-def test_student_t_by_its_density():
-    x, y, exact = channels.student_t(50_000, correlation=0.75, freedom=3.0)
-    joint = multivariate_t(shape=[[1, 0.75], [0.75, 1]], df=3).logpdf(np.hstack([x, y]))
-    assert_mean((joint - t.logpdf(x[:, 0], 3) - t.logpdf(y[:, 0], 3)) / LN2, exact.bits)
+@pytest.mark.parametrize(("dimensions", "correlation"), [(1, 0.75), (3, 0.0), (2, -0.5)])
+def test_student_t_by_its_density(dimensions, correlation):
+    x, y, exact = channels.student_t(
+        50_000, correlation=correlation, freedom=3.0, dimensions=dimensions
+    )
+    shape = np.kron([[1, correlation], [correlation, 1]], np.eye(dimensions))
+    joint = multivariate_t(shape=shape, df=3).logpdf(np.hstack([x, y]))
+    alone = multivariate_t(shape=np.eye(dimensions), df=3)
+    assert_mean((joint - alone.logpdf(x) - alone.logpdf(y)) / LN2, exact.bits)
 
 
-def test_additive_uniform_by_its_density():
-    _, y, exact = channels.additive_uniform(50_000, width=0.2)
+@pytest.mark.parametrize("width", [0.2, 0.5, 0.75])
+def test_additive_uniform_by_its_density(width):
+    _, y, exact = channels.additive_uniform(50_000, width=width)
     # y is uniform noise around x; its marginal density is a trapezium
-    marginal = np.clip(np.minimum(y + 0.2, 1.2 - y), 0, 0.4) / 0.4
-    assert_mean(np.log2(1 / 0.4 / marginal[:, 0]), exact.bits)
+    marginal = np.clip(np.minimum(y + width, 1 + width - y), 0, min(1, 2 * width)) / (2 * width)
+    assert_mean(np.log2(1 / (2 * width) / marginal[:, 0]), exact.bits)
 
 
 def test_clusters_can_be_read_off_either_side():
@@ -65,7 +71,8 @@ def test_xor_of_signs_has_no_correlation():
         (lambda: channels.gaussian(9, bits=-1), "bits must not be negative"),
         (lambda: channels.gaussian(9, dimensions=2, active=3), "active must be 1 to 2"),
         (lambda: channels.gaussian(9, transform="square"), "one of none, cubic, asinh"),
-        (lambda: channels.additive_uniform(9, width=1), "at most 0.5"),
+        (lambda: channels.additive_uniform(9, width=0), "width must be above 0"),
+        (lambda: channels.student_t(9, dimensions=0), "dimensions must be above 0"),
         (lambda: channels.student_t(9, correlation=1), "within -1 and 1"),
     ],
 )
