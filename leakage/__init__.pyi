@@ -26,7 +26,9 @@ from .pictures.batches import image_batches
 from .pictures.image_sets import ImageSet, load_images
 from .schemes import decrypt_jpeg, encrypt_jpeg, get_scheme, list_schemes
 from .schemes.batches import encrypt_batches
+from .studies.board_runs import board_score, board_summary, run_board
 from .studies.running import study
+from .truth.board import board_tasks
 from .truth.closed_forms import capacity, exact_leakage, maximal_leakage
 from .vectors.embeddings import embed, embed_layers, layer_names, representations
 
@@ -40,6 +42,9 @@ __all__ = [
     "attacks",
     "audit",
     "audits",
+    "board_score",
+    "board_summary",
+    "board_tasks",
     "canonical_test",
     "capacity",
     "certified_mi",
@@ -67,6 +72,7 @@ __all__ = [
     "pixel_mi_in_batches",
     "plug_in",
     "representations",
+    "run_board",
     "schemes",
     "spiked_cca",
     "studies",

@@ -2,6 +2,7 @@
 
     leakage audit PLAIN CIPHER -o REPORT
     leakage study GRID.yaml -o RESULTS
+    leakage board [--estimator MODULE:FUNCTION] [-o FILE.csv]
     leakage book FOLDER -o SITE
     leakage cache [clear]
 
@@ -34,6 +35,7 @@ BOOK = (
     "Says first how long it will take; interrupted, the same command goes on where it was. "
     f"exit code: 0 the site is there, {_COMMON}"
 )
+BOARD_CODES = f"exit code: 0 all runs finished, {_COMMON}"
 STUDY_CODES = f"exit code: 0 all cells finished, 3 some cells failed, {_COMMON}"
 
 
@@ -126,6 +128,13 @@ def _parser() -> argparse.ArgumentParser:
             epilog=STUDY_CODES,
         )
     )
+    _add_board_options(
+        commands.add_parser(
+            "board",
+            help="an estimator on the 40 public tasks whose information is known",
+            epilog=BOARD_CODES,
+        )
+    )
     _add_book_options(
         commands.add_parser("book", help="the whole book, run on your own pictures", epilog=BOOK)
     )
@@ -169,6 +178,17 @@ def _add_study_options(study: argparse.ArgumentParser) -> None:
     study.add_argument("--scheduler", help="address of a Dask scheduler, or the file that it wrote "
                        "(--scheduler-file): its workers do the work")  # fmt: skip
     study.set_defaults(run=_study)
+
+
+def _add_board_options(board: argparse.ArgumentParser) -> None:
+    board.add_argument("--estimator", help="module:function of x and y, and of seed if it takes "
+                       "one, that gives bits; or a method of leakage.estimate_mi "
+                       "(default: auto)")  # fmt: skip
+    board.add_argument("--n", type=int, default=1000, help="pairs of each run (default: 1000)")
+    board.add_argument("--seeds", type=int, default=5, help="runs of each task (default: 5)")
+    board.add_argument("--tasks", metavar="TEXT", help="only tasks with this text in their names")
+    board.add_argument("-o", "--output", metavar="FILE.csv", help="for a row each run, in bits")
+    board.set_defaults(run=_board)
 
 
 def _add_book_options(book: argparse.ArgumentParser) -> None:
@@ -273,6 +293,22 @@ def _study(options: argparse.Namespace) -> int:
         _say(f"{count} failed: {reason}")
     _say(f"table: {Path(options.output, 'table.parquet')}")
     return 3 if len(failed) else 0
+
+
+def _board(options: argparse.Namespace) -> int:
+    from leakage.studies.board_runs import board_score, board_summary, run_board
+
+    table = run_board(
+        options.estimator, options.n, options.seeds, options.tasks,
+        out=options.output, progress=sys.stderr.isatty(),
+    )  # fmt: skip
+    _say(board_summary(table).round(3).to_string(index=False, na_rep=""))
+    _say("")
+    for name, value in board_score(table).dropna().items():
+        _say(f"{str(name).replace('_', ' ')}: {value:.4g}")
+    if options.output is not None:
+        _say(f"table: {options.output}")
+    return 0
 
 
 def _book(options: argparse.Namespace) -> int:

@@ -84,7 +84,9 @@ def test_import_is_quick_and_small():
     assert package[1] - bare[1] <= MEGABYTES
 
 
-@pytest.mark.parametrize("command", ["--help", "audit --help", "study --help", "--version"])
+@pytest.mark.parametrize(
+    "command", ["--help", "audit --help", "study --help", "board --help", "--version"]
+)
 def test_the_shell_answers_at_once(command):
     assert cost("-m", "leakage", *command.split())[0] <= HELP_SECONDS
     code = f"import sys\nsys.argv[1:] = {command.split()}\nfrom leakage.__main__ import main\n"

@@ -66,7 +66,8 @@ def test_the_book_has_the_codes():
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()
             if line.startswith("|")][2:]  # fmt: skip
     assert [row[0] for row in rows] == ["0", "1", "2", "3", "4"]
-    for column, epilog in enumerate((shell.CODES, shell.STUDY_CODES, shell.BOOK), 1):
+    epilogs = (shell.CODES, shell.STUDY_CODES, shell.BOARD_CODES, shell.BOOK)
+    for column, epilog in enumerate(epilogs, 1):
         said = {code: row[column] for code, row in zip("01234", rows, strict=True)}
         for code, meaning in said.items():
             assert (f"{code} {meaning}" in epilog) == (meaning != "not used")

@@ -119,23 +119,39 @@ def check_folder(folder: Path) -> None:
     ValueError
         Says what stands in the way.
     """
+    check_writable(folder)
+    for name in FOLDERS:
+        check_writable(folder / name)
+    _check_table(folder)
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder that cannot be written, or made and then written; it is not made.
+
+    Parameters
+    ----------
+    folder : Path
+        Absolute.
+
+    Raises
+    ------
+    ValueError
+        It, or a folder it is to be in, is something else or may not be written.
+    """
     above = [folder, *folder.parents]
-    own = [folder / name for name in FOLDERS]
-    in_the_way = [p for p in [*above, *own] if os.path.lexists(p) and not os.path.isdir(p)]
+    in_the_way = [place for place in above if os.path.lexists(place) and not os.path.isdir(place)]
     if in_the_way:
         raise ValueError(f"{in_the_way[0]} is no folder; name another folder for the results")
-    _check_table(folder)
     nearest = next(place for place in above if os.path.isdir(place))
-    for place in [nearest, *filter(os.path.isdir, own)]:
-        try:
-            with tempfile.TemporaryFile(dir=place) as probe:
-                probe.write(bytes(4096))
-                probe.flush()
-        except OSError as error:
-            raise OutputError(
-                f"cannot write into {place}: {error.strerror or error}; free some space there, or "
-                "name a folder that can be written"
-            ) from error
+    try:
+        with tempfile.TemporaryFile(dir=nearest) as probe:
+            probe.write(bytes(4096))
+            probe.flush()
+    except OSError as error:
+        raise OutputError(
+            f"cannot write into {nearest}: {error.strerror or error}; free some space there, or "
+            "name a folder that can be written"
+        ) from error
 
 
 def check_places(paths: Iterable[Path]) -> None:

@@ -1,9 +1,11 @@
-"""Whether there is code of the reader's own under a name, found without running any of it."""
+"""Code of the reader's own under a name: looked for without running any of it, and imported."""
 
 import ast
 import sys
 from importlib.machinery import ModuleSpec
 from pathlib import Path
+
+from leakage.arguments import object_named
 
 
 def check_own_name(name: str) -> None:
@@ -44,6 +46,26 @@ def check_own_name(name: str) -> None:
     bound = {word for node in ast.walk(tree) for word in _bound(node)}
     if not bound & {attribute, "*", "__getattr__"}:
         raise ValueError(f"cannot find {name}: {spec.origin} has no {attribute!r}")
+
+
+def own_object(name: str) -> object:
+    """What is under ``"module:name"``, imported; whatever that ends in is one message.
+
+    Raises
+    ------
+    ValueError
+        There is none, or its module cannot be imported.
+
+    Examples
+    --------
+    >>> own_object("math:sqrt")(9)
+    3.0
+    """
+    check_own_name(name)
+    try:
+        return object_named(name)
+    except (Exception, SystemExit) as error:  # whatever a module does when it is imported
+        raise ValueError(f"cannot import {name}: {type(error).__name__}: {error}") from error
 
 
 def _spec(module: str) -> ModuleSpec | None:
