@@ -12,6 +12,7 @@ from leakage.pictures.image_sets import (
     ImageSet,
     check_choice,
     drawn,
+    generated_scenes,
     load_images,
     patch_count,
     patches,
@@ -61,11 +62,11 @@ def image_batches(
     check_choice(size, count, mode)
     if batch < 1:
         raise ValueError(f"batch must be at least 1, not {batch}")
+    if str(source) == "scenes":
+        yield from generated_scenes(size, count, mode, seed, batch)
+        return
     if str(source).startswith("torchvision:"):
-        found = load_images(source, size=size, count=count, mode=mode, seed=seed)
-        for i in range(0, len(found), batch):
-            part = slice(i, i + batch)
-            yield ImageSet(found.images[part], found.groups[part], found.names, found.credits)
+        yield from _parts(load_images(source, size=size, count=count, mode=mode, seed=seed), batch)
         return
     looked_at = surveyed(source, size, mode)
     refuse_files(looked_at.problems, len(looked_at.files))
@@ -86,6 +87,13 @@ def image_batches(
         yield ImageSet(np.stack(images), np.array(groups), names, credits, looked_at.notes)
     for note in equals.notes():
         warnings.warn(note, stacklevel=2)
+
+
+def _parts(whole: ImageSet, batch: int) -> Iterator[ImageSet]:
+    """A set that is in memory, `batch` at a time."""
+    for i in range(0, len(whole), batch):
+        part = slice(i, i + batch)
+        yield ImageSet(whole.images[part], whole.groups[part], whole.names, whole.credits)
 
 
 def _wanted(

@@ -165,7 +165,7 @@ def survey(
     if not folder.exists():
         raise ValueError(
             f"no file or folder {str(source)!r} (looked in {Path.cwd()}); other sources are "
-            "'photographs' and 'torchvision:NAME'"
+            "'photographs', 'scenes' and 'torchvision:NAME'"
         )
     notes: list[str] = []
     if folder.is_file():
