@@ -79,9 +79,9 @@ def test_no_two_scenes_are_equal():
     small = [
         picture.tobytes()
         for seed in (0, 1, 2**32 - 1)
-        for picture in load_images("scenes", size=SMALLEST, count=500, seed=seed).images
+        for picture in load_images("scenes", size=SMALLEST, count=200, seed=seed).images
     ]
-    assert len(set(small)) == 1500
+    assert len(set(small)) == 600
 
 
 def test_scenes_are_independent(scenes):
