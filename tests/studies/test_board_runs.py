@@ -66,12 +66,22 @@ def test_an_estimator_that_gives_a_number():
 def test_ours_by_their_names():
     x, y, _ = TASKS["multinormal-dense-2-2-0.5"].draw(100, 1)
     for method, found in (
-        (None, leakage.estimate_mi(x, y, seed=1)),
         ("canonical", leakage.estimate_mi(x, y, "canonical", seed=1)),
         ("certified", leakage.certified_mi(x, y, seed=1)),
     ):
         table = run(method, n=100, seeds=[1], tasks="dense-2-2")
         assert table["bits"].item() == found.bits
+
+
+def test_auto_is_the_default(monkeypatch):
+    asked = []
+    monkeypatch.setattr(board_runs, "estimator_of", lambda settings: asked.append(settings) or auto)
+
+    def auto(x, y, *, method, seed):
+        return Estimate(0.5, None, None, None, len(x), method, "estimate")
+
+    run(None)
+    assert asked == [{"method": "auto"}]
 
 
 def made(**columns):
