@@ -238,7 +238,7 @@ def _swap_p_value(
         differences = np.bincount(np.unique(couples[later], return_inverse=True)[1], weights=gain)
         p_values.append(sign_flip_p_value(differences, permutations, rng))
         weights.append(np.sqrt(len(rows) * len(later)))
-    return combined_p_value(p_values, weights, permutations)
+    return combined_p_value(p_values, weights, [permutations + 1] * len(p_values), rng)
 
 
 def embedding_findings(sample: Sample, seed: int) -> list[Finding]:

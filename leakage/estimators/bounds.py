@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
 from leakage.evidence.intervals import clustered_interval
@@ -13,6 +12,7 @@ SMILE_CLIP = 5.0
 #: A temperature is sought from 0 up to this; more than 1 where a critic is too cautious. Chosen on
 #: the channels of `leakage.truth.channels`.
 LARGEST_TEMPERATURE = 1.2
+PRECISION = 0.02
 
 
 def bound(scores: np.ndarray, method: str = "mine") -> tuple[float, np.ndarray]:
@@ -73,17 +73,44 @@ def log_partition(scores: np.ndarray) -> float:
 def best_temperature(scores: list[np.ndarray], judge: str) -> tuple[float, float]:
     """Factor on the critics that serves them best on validation, and their mean bound with it.
 
-    Both bounds are concave in the factor. The value at 0 is exactly 0: a critic that found nothing
-    need not cost bits.
+    Both bounds are concave in the factor: Newton's steps within a bracket that the sign of the
+    slope narrows. The value at 0 is exactly 0: a critic that found nothing need not cost bits.
     """
+    low, high, factor = 0.0, LARGEST_TEMPERATURE, 1.0
+    while high - low > PRECISION:
+        slopes = [_slopes(s, factor, judge) for s in scores]
+        slope, curvature = (sum(v) for v in zip(*slopes, strict=True))
+        low, high = (factor, high) if slope > 0 else (low, factor)
+        step = factor - slope / curvature if curvature < 0 else math.inf
+        if abs(step - factor) < PRECISION / 2:
+            break
+        factor = step if low < step < high else (low + high) / 2
+    if high <= PRECISION:
+        return 0.0, 0.0
+    value = float(np.mean([bound(factor * s, judge)[0] for s in scores]))
+    return (factor, value) if value > 0 else (0.0, 0.0)
 
-    def loss(factor: float) -> float:
-        return -float(np.mean([bound(factor * s, judge)[0] for s in scores]))
 
-    found = minimize_scalar(
-        loss, bounds=(0, LARGEST_TEMPERATURE), method="bounded", options={"xatol": 0.02}
-    )
-    return float(found.x), float(-found.fun)
+def _slopes(scores: np.ndarray, factor: float, judge: str) -> tuple[float, float]:
+    """First and second derivative of the bound by a factor on the scores, in nats."""
+    small = scores.astype(np.float32)
+    own = float(small.diagonal().mean())
+    weights = np.float32(factor) * small
+    if judge == "infonce":
+        weights = np.exp(weights - weights.max(1, keepdims=True))
+        weights /= weights.sum(1, keepdims=True)
+        share = np.float32(1 / len(scores))
+    else:
+        np.fill_diagonal(weights, -np.inf)
+        weights = np.exp(weights - weights.max())
+        share = np.float32(1 / weights.sum(dtype=np.float64))
+    weights *= share
+    product = weights * small
+    mean = product.sum(1 if judge == "infonce" else None, dtype=np.float64)
+    squares = float(np.vdot(product, small))
+    if judge == "infonce":
+        return own - float(mean.sum()), float((mean**2).sum()) * len(scores) - squares
+    return own - float(mean), float(mean**2) - squares
 
 
 def standard_error(influences: list[np.ndarray], clusters: list[np.ndarray]) -> float:

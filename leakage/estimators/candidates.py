@@ -30,6 +30,16 @@ JUDGED_ON = 400
 BOUND_CLIP = 3.0
 #: Clusters of each side; chosen on `leakage.truth.channels.clusters`, which has ten.
 CLUSTERS = 20
+#: Samples that a part needs, to fit or to validate.
+FEWEST_ROWS = 4
+
+LINEAR = "linear"
+#: Closed forms: views (`Samples.views`) with ways to meet noise (`critics.canonical_variates`).
+FORMS: tuple[tuple[str, critics.Shrinkage], ...] = (
+    ("white", "spiked"), ("white", "even"), ("ranked", "spiked"), ("ranked", "even"),
+    ("ranked", "screened"), ("radial", "spiked"), ("moduli", "spiked"), ("moduli", "screened"),
+    ("modulated", "spiked"), ("modulated", "screened"),
+)  # fmt: skip
 
 #: Coordinates of x and y, as a training set sees them.
 View = tuple[np.ndarray, np.ndarray]
@@ -63,13 +73,47 @@ class Samples(NamedTuple):
         clipped = wide[0].clip(-BOUND_CLIP, BOUND_CLIP), wide[1].clip(-BOUND_CLIP, BOUND_CLIP)
         views = {"wide": wide, "white": clipped}
         if self.ranks and _covariance_is_known(self.x, self.y, len(rows)):
-            views["ranked"] = (
-                self.ranks[0].normal_scores(rows), self.ranks[1].normal_scores(rows)
-            )  # fmt: skip
+            ranked = self.ranks[0].normal_scores(rows), self.ranks[1].normal_scores(rows)
+            views["ranked"] = ranked
+            views |= enriched(ranked, (self.x, self.y), rows)
         return views
 
     def _whitened(self, side: np.ndarray, rows: np.ndarray) -> np.ndarray:
         return whitened(side, rows, self.components, self.seed)
+
+
+def enriched(ranked: View, raw: View, rows: np.ndarray) -> dict[str, View]:
+    """Views with functions of one side alone beside its normal scores, for what is not linear.
+
+    ``"radial"`` adds how far a sample is from the middle, ``"moduli"`` the size of each coordinate
+    too, ``"modulated"`` each coordinate times two functions of that distance.
+    """
+    made: dict[str, list[np.ndarray]] = {"radial": [], "moduli": [], "modulated": []}
+    for scores, side in zip(ranked, raw, strict=True):
+        radii = np.hstack([log_radius(scores, rows), log_radius(side, rows)])
+        first = radii[:, :1]
+        made["radial"].append(np.hstack([scores, radii]))
+        made["moduli"].append(np.hstack([scores, radii, Ranks(abs(scores)).normal_scores(rows)]))
+        made["modulated"].append(
+            np.hstack([scores, radii, scores * first, scores * (first**2 - 1)])
+        )
+    room = (len(rows) * (1 - 1 / VALIDATION_SHARE)) / 2
+    return {
+        name: (x.astype(np.float32), y.astype(np.float32))
+        for name, (x, y) in made.items()
+        if x.shape[1] + y.shape[1] < room
+    }
+
+
+def log_radius(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Normal scores of the distance from the median, in median absolute deviations: (N, 1)."""
+    middle = np.median(values[rows], 0)
+    spread = np.median(abs(values[rows] - middle), 0)
+    useful = spread > 0
+    if not useful.any():
+        return np.zeros((len(values), 1), np.float32)
+    far = ((values[:, useful] - middle[useful]) / spread[useful]) ** 2
+    return Ranks(far.sum(1, keepdims=True)).normal_scores(rows)
 
 
 def _covariance_is_known(x: np.ndarray, y: np.ndarray, samples: int) -> bool:
@@ -111,10 +155,19 @@ class Parts(NamedTuple):
             raise ValueError(
                 "each training part needs samples from at least two groups; give more source images"
             )
-        part = split_by_group(groups[rows], count, rng)
-        repetitions = range(count if few else 1)
-        fit = [rows[part != held] for held in repetitions]
-        validate = [rows[part == held] for held in repetitions]
+        while True:
+            part = split_by_group(groups[rows], count, rng)
+            repetitions = range(count if few else 1)
+            fit = [rows[part != held] for held in repetitions]
+            validate = [rows[part == held] for held in repetitions]
+            if min(map(len, fit + validate)) >= FEWEST_ROWS:
+                break
+            if count == 2:
+                raise ValueError(
+                    f"{len(rows)} samples to train on, of {names} groups, cannot be cut into two "
+                    f"parts of at least {FEWEST_ROWS}; give more source images or more folds"
+                )
+            count -= 1
         judged = [v[rng.permutation(len(v))[:JUDGED_ON]] for v in validate]
         return cls(rows, few, fit, validate, judged, [groups[v] for v in judged])
 
@@ -131,18 +184,25 @@ class Candidate:
         Fitted without each validation part.
     final : callable
         The critic to judge other samples with.
+    variates : callable or None
+        Of the samples to fit on, to the coordinates of both sides that the critic compares.
     """
 
     name: str
     fitted: list[Critic]
     final: Callable[[], Critic]
+    variates: Callable[[np.ndarray], critics.Canonical] | None = None
 
     @classmethod
     def in_closed_form(
-        cls, name: str, form: Callable[[np.ndarray], Critic], parts: Parts
+        cls,
+        name: str,
+        form: Callable[[np.ndarray], Critic],
+        parts: Parts,
+        variates: Callable[[np.ndarray], critics.Canonical] | None = None,
     ) -> "Candidate":
         """A function of the samples to fit on; at the end it is fitted on the whole set."""
-        return cls(name, [form(fit) for fit in parts.fit], lambda: form(parts.rows))
+        return cls(name, [form(fit) for fit in parts.fit], lambda: form(parts.rows), variates)
 
     def scores(self, judged: list[np.ndarray]) -> list[np.ndarray]:
         """All pairs of each validation part, by the critic that was fitted without it."""
@@ -151,21 +211,37 @@ class Candidate:
         ]  # fmt: skip
 
 
+def _fits(view: View, shrinkage: critics.Shrinkage, parts: Parts) -> bool:
+    """Whether every part has the samples that the form needs, and the form something to do."""
+    dims = view[0].shape[1] + view[1].shape[1]
+    if dims >= min(len(fit) for fit in parts.fit):
+        return False
+    if shrinkage != "screened":
+        return True
+    kept = [critics.screened(*view, fit) for fit in (*parts.fit, parts.rows)]
+    return all(a.any() and not (a.all() and b.all()) for a, b in kept)
+
+
 def closed_forms(
-    method: Method, views: dict[str, View], parts: Parts, seed: int
+    method: Method, views: dict[str, View], parts: Parts, seed: int, only: frozenset[str] | None
 ) -> Iterator[Candidate]:
-    """Candidates without a network that a bound can be taken of."""
+    """Candidates without a network that a bound can be taken of; `only` these names, if given."""
     if method in ("auto", "canonical"):
-        for view in ("white", "ranked"):
-            for shrinkage in critics.SHRINKAGES:
-                if view in views:
-                    x, y = views[view]
-                    form = partial(critics.canonical_critic, x, y, shrinkage=shrinkage)
-                    yield Candidate.in_closed_form(
-                        f"canonical, {view}, {shrinkage}", form, parts
-                    )  # fmt: skip
+        for view, shrinkage in FORMS:
+            name = f"canonical, {view}, {shrinkage}"
+            if (only is None or name in only) and view in views:
+                if not _fits(views[view], shrinkage, parts):
+                    continue
+                form = partial(critics.canonical_critic, *views[view], shrinkage=shrinkage)
+                variates = partial(critics.canonical_variates, *views[view], shrinkage=shrinkage)
+                yield Candidate.in_closed_form(name, form, parts, variates)
     clusters = min(CLUSTERS, len(parts.rows) // 20)
-    if method in ("auto", "cluster") and clusters > 1:
+    if method == "cluster" and clusters < 2:
+        raise ValueError(
+            f"two clusters need at least 40 samples to train on, not {len(parts.rows)}; give more "
+            "source images or another method"
+        )
+    if method in ("auto", "cluster") and clusters > 1 and (only is None or "cluster" in only):
         yield Candidate.in_closed_form(
             "cluster",
             lambda fit: critics.cluster_critic(*views["white"], fit, clusters, seed),
@@ -176,7 +252,7 @@ def closed_forms(
 def linear(views: dict[str, View], parts: Parts) -> Candidate:
     """No likelihood ratio, but it detects the weakest leaks."""
     return Candidate.in_closed_form(
-        "linear", lambda fit: critics.linear_critic(*views["wide"], fit), parts
+        LINEAR, lambda fit: critics.linear_critic(*views["wide"], fit), parts
     )
 
 

@@ -8,9 +8,10 @@ from leakage.arguments import check_seed
 from leakage.estimate import Estimate
 from leakage.estimators.critics import Ranks, canonical_correlations, linear_critic, whitened
 from leakage.estimators.threads import one_thread
+from leakage.evidence.exchange import Exchange, Strata, exchangeable
 from leakage.evidence.p_values import check_permutations
-from leakage.evidence.permutations import sequential_test
-from leakage.evidence.samples import check_samples
+from leakage.evidence.permutations import JudgedFold, sequential_test
+from leakage.evidence.samples import check_samples, usable_samples
 from leakage.evidence.splits import split_by_group
 
 
@@ -90,6 +91,7 @@ def canonical_test(
     y: np.ndarray,
     *,
     groups: np.ndarray | None = None,
+    exchange: Exchange = "groups",
     folds: int = 5,
     seed: int = 0,
     components: int = 32,
@@ -100,7 +102,8 @@ def canonical_test(
     Each fold is judged by a critic fitted on the folds before it. There both vectors are reduced
     to whitened principal components; the singular vectors of their cross-covariance, weighted by
     the squared singular values in excess of what noise gives, are the critic. Its mean over the
-    fold's pairs is compared with shuffled pairs (`leakage.evidence.permutations.sequential_test`).
+    fold's pairs is compared with that of exchanged ones
+    (`leakage.evidence.permutations.sequential_test`).
 
     Parameters
     ----------
@@ -108,6 +111,8 @@ def canonical_test(
         Paired rows.
     groups : ndarray, shape (N,), optional
         Source image of each row; without it every row is its own.
+    exchange : {"groups", "rows"}
+        What is exchanged, as of `estimate_mi`.
     folds : int
         At least 2, at most the number of groups.
     seed : int
@@ -136,14 +141,21 @@ def canonical_test(
     """
     check_seed(seed)
     permutations = check_permutations(permutations)
-    x, y, groups = check_samples(x, y, groups, folds)
+    x, y, groups, _ = usable_samples(x, y, groups, folds, seed)
+    units = exchangeable(groups, exchange)
     rng = np.random.default_rng(seed)
     fold = split_by_group(groups, folds, rng)
-    scores, trained_on = [], []
+    judged = []
     for test in range(1, folds):
         fit, rows = np.flatnonzero(fold < test), np.flatnonzero(fold == test)
         with one_thread():
             a, b = (whitened(v, fit, components, seed) for v in (x, y))
-            scores.append(linear_critic(a, b, fit).scores(rows))
-        trained_on.append(len(fit))
-    return LeakTest(*sequential_test(scores, trained_on, permutations, rng))
+            critic = linear_critic(a, b, fit)
+        judged.append(
+            JudgedFold.of(
+                Strata.of(units[rows], rng),
+                lambda r, rows=rows, critic=critic: critic.scores(rows[r]),
+                len(fit),
+            )
+        )
+    return LeakTest(*sequential_test(judged, permutations, rng))

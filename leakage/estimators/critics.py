@@ -17,11 +17,13 @@ from sklearn.decomposition import PCA
 LARGEST_CORRELATION = 1 - 1e-5
 #: Whitened coordinates are clipped here, so that no image unlike all others decides alone.
 CLIP = 10.0
+#: Canonical variates are clipped here.
+VARIATE_CLIP = 4.0
 #: Share of the independent table mixed into that of clusters, so that empty cells have a finite
 #: score; chosen on `leakage.truth.channels.clusters`.
 PRIOR = 0.02
-#: How noise in canonical correlations is met, see `canonical_critic`.
-Shrinkage = Literal["spiked", "even"]
+#: How noise in canonical correlations is met, see `canonical_variates`.
+Shrinkage = Literal["spiked", "even", "screened"]
 SHRINKAGES: tuple[Shrinkage, ...] = get_args(Shrinkage)
 
 
@@ -135,25 +137,60 @@ def canonical_correlations(squared: np.ndarray, dx: int, dy: int, n: int) -> np.
     return np.where(squared > edge, np.clip((root - b) / (2 * a), 0, LARGEST_CORRELATION), 0.0)
 
 
-def canonical_critic(x: np.ndarray, y: np.ndarray, fit: np.ndarray, shrinkage: Shrinkage) -> Critic:
-    """Log-likelihood ratio of a Gaussian with the canonical correlations of the samples `fit`.
+class Canonical(NamedTuple):
+    """Canonical variates of all samples, shape (N, r) each, and their squared correlations."""
 
-    Noise in these is met in one of two ways: ``"spiked"`` for few strong correlations
+    x: np.ndarray
+    y: np.ndarray
+    squared: np.ndarray
+
+
+def canonical_variates(
+    x: np.ndarray, y: np.ndarray, fit: np.ndarray, shrinkage: Shrinkage
+) -> Canonical:
+    """Pairs of directions that are correlated on the samples `fit`, strongest first.
+
+    Noise in the correlations is met in one of three ways: ``"spiked"`` for few strong ones
     (`canonical_correlations`), ``"even"`` for many weak ones, which shrinks all alike so that
-    their sum of squares is right on average. A side that is constant there gives a critic of zeros.
+    their sum of squares is right on average, ``"screened"`` for few coordinates among many, which
+    drops those that chance explains one by one. A side that is constant has no variates.
     """
+    if shrinkage == "screened":
+        kept = screened(x, y, fit)
+        x, y = x[:, kept[0]], y[:, kept[1]]
     a, b = _decorrelated(x, fit), _decorrelated(y, fit)
     if not (a.shape[1] and b.shape[1]):
-        return Critic(np.zeros((len(x), 1)), np.zeros((len(y), 1)))
+        return Canonical(np.zeros((len(x), 0)), np.zeros((len(y), 0)), np.zeros(0))
     u, s, vt = np.linalg.svd(a[fit].T @ b[fit] / len(fit), full_matrices=False)
-    if shrinkage == "spiked":
-        rho2 = canonical_correlations(s**2, a.shape[1], b.shape[1], len(fit))
-    else:
+    if shrinkage == "even":
         noise = a.shape[1] * b.shape[1] / len(fit) * (1 - np.mean(s**2))
         rho2 = np.minimum(s**2, LARGEST_CORRELATION) * max(0.0, 1 - noise / np.sum(s**2)) ** 2
+    else:
+        rho2 = canonical_correlations(s**2, a.shape[1], b.shape[1], len(fit))
     kept = rho2 > 0
-    rho2 = rho2[kept]
-    a, b = a @ u[:, kept], b @ vt[kept].T
+    # one sample far from all others would otherwise decide what a bound says
+    a, b = (np.clip(v, -VARIATE_CLIP, VARIATE_CLIP) for v in (a @ u[:, kept], b @ vt[kept].T))
+    return Canonical(a, b, rho2[kept])
+
+
+def screened(x: np.ndarray, y: np.ndarray, fit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which coordinates of x and of y have a correlation that chance does not explain.
+
+    On the samples `fit`; the threshold is what the largest of so many correlations reaches.
+    """
+    a, b = (_standardised(side[fit]) for side in (x, y))
+    found = abs(a.T @ b) > math.sqrt(2 * math.log(max(x.shape[1] * y.shape[1], 2)) * len(fit))
+    return found.any(1), found.any(0)
+
+
+def _standardised(values: np.ndarray) -> np.ndarray:
+    spread = values.std(0)
+    return (values - values.mean(0)) / np.where(spread > 0, spread, np.inf)
+
+
+def canonical_critic(x: np.ndarray, y: np.ndarray, fit: np.ndarray, shrinkage: Shrinkage) -> Critic:
+    """Log-likelihood ratio of a Gaussian with the `canonical_variates` of the samples `fit`."""
+    a, b, rho2 = canonical_variates(x, y, fit, shrinkage)
     cross, square = np.sqrt(rho2) / (1 - rho2), rho2 / (2 * (1 - rho2))
     one = np.ones((len(x), 1))
     return Critic(

@@ -5,34 +5,24 @@ did neither fit nor choose it. Every method here goes through that one protocol.
 """
 
 import math
-from typing import NamedTuple, get_args
+from typing import get_args
 
 import numpy as np
 
 from leakage.arguments import check_one_of, check_seed
 from leakage.estimate import FOLDS_DISAGREE, Estimate
-from leakage.estimators.bounds import bound
 from leakage.estimators.candidates import Method, Samples
-from leakage.estimators.learning import CAUTION, Learned, earlier_folds, learn
-from leakage.estimators.nearest_neighbours import MAX_DIMENSIONS, ksg, local_contributions
+from leakage.estimators.judging import Judged, independence, judge, neighbours_of, training_bits
+from leakage.estimators.learning import Learned, learn
+from leakage.estimators.nearest_neighbours import ksg
+from leakage.evidence.exchange import Exchange, exchangeable
 from leakage.evidence.intervals import clustered_interval
 from leakage.evidence.p_values import check_permutations
-from leakage.evidence.permutations import sequential_test
-from leakage.evidence.samples import check_samples
+from leakage.evidence.samples import usable_samples
 from leakage.evidence.splits import split_by_group
 
 #: From this share of recognised pairs on, a sample cannot tell how much more information there is.
 RECOGNISED = 0.8
-
-
-class _Judged(NamedTuple):
-    """What a critic says of a fold that it never saw."""
-
-    name: str
-    bits: float
-    influence: np.ndarray  # of each sample on `bits`
-    recognised: float  # share of the y that pick out their own x
-    donsker_varadhan: float
 
 
 def estimate_mi(
@@ -41,6 +31,7 @@ def estimate_mi(
     method: Method = "auto",
     *,
     groups: np.ndarray | None = None,
+    exchange: Exchange = "groups",
     folds: int = 5,
     seed: int = 0,
     components: int = 32,
@@ -59,13 +50,23 @@ def estimate_mi(
         Paired rows.
     method : str
         ``"canonical"``: the log-likelihood ratio of a Gaussian with the debiased canonical
-        correlations, of ranks or of principal components. ``"cluster"``: of k-means clusters.
-        ``"mine"``, ``"nwj"``, ``"infonce"``, ``"smile"``: a network trained and judged by that
-        bound. ``"ksg"``: nearest neighbours. ``"auto"``: whichever of canonical, cluster, a network
-        on top of the better of these, and KSG up to eight dimensions, validation prefers.
+        correlations of principal components, of ranks, or of ranks with functions of one side
+        alone beside them: its distance from the middle, the sizes of its coordinates. ``"cluster"``:
+        of k-means clusters. ``"mine"``, ``"nwj"``, ``"infonce"``, ``"smile"``: a network trained and
+        judged by that bound. ``"ksg"``: nearest neighbours. ``"auto"``: whichever validation prefers
+        of canonical, cluster, a network on top of the better of these, and, where rows are
+        independent, KSG of all coordinates up to eight, of distances from the middle, or of
+        canonical variates.
     groups : ndarray, shape (N,), optional
         Source image of each row. Without groups every row is its own: right only if no two rows
-        come from one image.
+        come from one image. They may be of any sizes; of a group that would fill more than a fold
+        only as many rows are used as a fold has.
+    exchange : {"groups", "rows"}
+        What the test exchanges. ``"groups"``: whole groups change places with others of like size,
+        row by row; the hypothesis is that x tells nothing of which y is its own, whatever rows of a
+        group have in common. ``"rows"``: rows change places whatever their group, which is right
+        and stronger where rows of y (or of x) are alike and independent under the hypothesis, as
+        ciphertexts under a fresh key for every row are.
     folds : int
         At least 2, at most the number of groups.
     seed : int
@@ -86,9 +87,12 @@ def estimate_mi(
         are no bounds. The interval is over groups, of the bound that these critics reach. Flags:
         ``"saturated"`` when nearly every held-out pair is recognised among all others or the value
         nears the ceiling of the sample; ``"folds disagree"``; ``"still rising"`` with the number
-        of samples. Details: ``folds`` (bits of each), ``critics`` and
-        ``temperatures`` chosen for each, ``top1`` (share of held-out y that pick out their x),
-        ``z`` of the test, ``ceiling``, for SMILE ``donsker-varadhan`` of the same critics.
+        of samples; rows that repeat others or were left out. Details: ``folds`` (bits of each),
+        ``critics`` and ``temperatures`` chosen for each, ``training`` (bits that critics say of the
+        samples that taught them: too much, as the held-out value is too little), ``top1`` (share of
+        held-out y that pick out their x), ``z`` of the critics' test, ``exchanged`` (how many rows
+        or groups the test exchanges), ``ceiling``, for SMILE ``donsker-varadhan`` of the same
+        critics.
 
     Raises
     ------
@@ -98,10 +102,10 @@ def estimate_mi(
 
     Notes
     -----
-    The p-value is that of `leakage.evidence.permutations.sequential_test`: each fold is shuffled
-    under a frozen critic that saw only earlier folds, so the level holds exactly. It assumes that
-    under the hypothesis the rows of a fold may be shuffled, which a fresh key for every image
-    ensures.
+    The p-value is that of `leakage.evidence.permutations.sequential_test`: what each fold says is
+    compared with exchanges under a frozen critic that saw only earlier folds. With ``"auto"`` a
+    test for dependence of any kind (`leakage.evidence.omnibus`) stands beside it, and the two
+    p-values become one. The level holds where what is exchanged is alike under the hypothesis.
 
     References
     ----------
@@ -120,7 +124,8 @@ def estimate_mi(
     check_seed(seed)
     check_one_of("method", method, get_args(Method))
     permutations = check_permutations(permutations)
-    x, y, groups = check_samples(x, y, groups, folds)
+    x, y, groups, noticed = usable_samples(x, y, groups, folds, seed)
+    units = exchangeable(groups, exchange)
     independent = len(np.unique(groups)) == len(x)
     if method == "ksg":
         if not independent:
@@ -130,11 +135,9 @@ def estimate_mi(
     rng = np.random.default_rng(seed)
     fold = split_by_group(groups, folds, rng)
     samples = Samples.of(x, y, groups, components, seed)
-    near = method == "auto" and x.shape[1] + y.shape[1] <= MAX_DIMENSIONS and independent
-    neighbours = local_contributions(x, y, seed=seed) if near else None
-
-    learned = [learn(samples, np.flatnonzero(fold != t), method, rng) for t in range(folds)]
-    judged = [_judge(one, fold == t, method, neighbours) for t, one in enumerate(learned)]
+    learned = _learn_all(samples, fold, method, rng)
+    near = neighbours_of(x, y, fold, learned, seed) if method == "auto" and independent else {}
+    judged = [judge(one, fold, t, method, near, rng) for t, one in enumerate(learned)]
     sizes = np.bincount(fold)
     bits = float(np.average([one.bits for one in judged], weights=sizes))
     influences = np.zeros(len(x))
@@ -143,24 +146,14 @@ def estimate_mi(
     low, high = clustered_interval(bits, influences, groups)
     p_value, tested = None, {}
     if permutations:
-        p_value, tested["z"] = _test(samples, fold, learned[-1], method, permutations, rng)
-
-    names = tuple(one.name for one in judged)
-    recognised = float(np.average([one.recognised for one in judged], weights=sizes))
-    details: dict[str, object] = {
-        "folds": tuple(one.bits for one in judged), "critics": names,
-        "temperatures": tuple(one.temperature for one in learned),
-        "top1": recognised, **tested, "ceiling": math.log2(sizes.min()),
-    }  # fmt: skip
-    if method == "smile":
-        beside = [one.donsker_varadhan for one in judged]
-        details["donsker-varadhan"] = float(np.average(beside, weights=sizes))
-    flags = []
-    if recognised > RECOGNISED or high > math.log2(sizes.min()) - 1 / math.log(2):
-        among = round(np.mean(sizes))
-        flags.append(f"saturated: {recognised:.0%} of held-out pairs recognised among {among}")
-    if np.ptp([one.bits for one in judged]) > max(1.0, 2 * abs(bits)):
-        flags.append(FOLDS_DISAGREE)
+        p_value, tested["z"] = independence(
+            samples, units, fold, learned[-1], method, permutations, rng
+        )
+    details = _details(judged, learned, sizes, method) | tested
+    most = training_bits(learned[-1], np.flatnonzero(fold != folds - 1), rng)
+    details["training"] = max(bits, most)
+    details["exchanged"] = f"{len(np.unique(units))} {exchange}"
+    flags = [*noticed, *_flags(judged, sizes, bits, high)]
     if extrapolate:
         part = np.isin(groups, _half_of(groups, rng))
         half = estimate_mi(
@@ -170,48 +163,54 @@ def estimate_mi(
         details |= {"half": half, "extrapolated": 2 * bits - half}
         if bits - half > max((high - low) / 2, 0.1 * abs(bits)):
             flags.append(f"still rising: {half:.2f} bit from half of the samples")
+    name = _method_name(method, [one.name for one in judged], folds)
     return Estimate(
-        bits, low, high, p_value, len(x), _method_name(method, names, folds), "estimate",
-        tuple(flags), details,
+        bits, low, high, p_value, len(x), name, "estimate", tuple(flags), details
     )  # fmt: skip
 
 
-def _judge(
-    one: Learned, held_out: np.ndarray, method: Method, neighbours: np.ndarray | None
-) -> _Judged:
-    """The bound of a fold by the critic that the others taught, or nearest neighbours instead."""
-    rows = np.flatnonzero(held_out)
-    scores = one.scores(rows)
-    value, influence = bound(scores, method)
-    if value > (ceiling := math.log2(len(rows))):  # more than so many samples can tell
-        value, influence = ceiling, bound(scores, "infonce")[1]
-    if one.temperature == 0:  # 0 by choice: its noise is that of the critic as it was
-        influence = bound(one.critic.scores(rows), method)[1]
-    name = one.name
-    if neighbours is not None:
-        rest = neighbours[~held_out]
-        if rest.mean() - one.bits > CAUTION * rest.std() / math.sqrt(len(rest)):
-            name, value, influence = "ksg", neighbours[rows].mean(), neighbours[rows]
-    recognised = np.mean(one.critic.scores(rows).argmax(0) == np.arange(len(rows)))
-    return _Judged(name, float(value), influence, float(recognised), bound(scores)[0])
+def _learn_all(
+    samples: Samples, fold: np.ndarray, method: Method, rng: np.random.Generator
+) -> list[Learned]:
+    """A critic for each fold, from the others. The last fold's tries everything.
+
+    It never sees the fold that it is tested on, so that its list of what is promising may be used
+    for the others, whose critics no test needs.
+    """
+    folds = fold.max() + 1
+    last = learn(samples, np.flatnonzero(fold != folds - 1), method, rng)
+    return [
+        *(learn(samples, np.flatnonzero(fold != t), method, rng, last.promising)
+          for t in range(folds - 1)),
+        last,
+    ]  # fmt: skip
 
 
-def _test(
-    samples: Samples,
-    fold: np.ndarray,
-    last: Learned,
-    method: Method,
-    permutations: int,
-    rng: np.random.Generator,
-) -> tuple[float | None, float]:
-    """p-value and z of independence; `last` was taught by all folds but the last one."""
-    scores, trained_on = [], []
-    for rows, later in earlier_folds(fold, samples.groups):
-        at_hand = len(rows) + len(later) == len(fold)
-        one = last if at_hand else learn(samples, rows, method, rng)
-        scores.append(one.detector.scores(later))
-        trained_on.append(len(rows))
-    return sequential_test(scores, trained_on, permutations, rng)
+def _details(
+    judged: list[Judged], learned: list[Learned], sizes: np.ndarray, method: Method
+) -> dict[str, object]:
+    details: dict[str, object] = {
+        "folds": tuple(one.bits for one in judged),
+        "critics": tuple(one.name for one in judged),
+        "temperatures": tuple(one.temperature for one in learned),
+        "top1": float(np.average([one.recognised for one in judged], weights=sizes)),
+        "ceiling": math.log2(sizes.min()),
+    }
+    if method == "smile":
+        beside = [one.donsker_varadhan for one in judged]
+        details["donsker-varadhan"] = float(np.average(beside, weights=sizes))
+    return details
+
+
+def _flags(judged: list[Judged], sizes: np.ndarray, bits: float, high: float) -> list[str]:
+    flags = []
+    recognised = float(np.average([one.recognised for one in judged], weights=sizes))
+    if recognised > RECOGNISED or high > math.log2(sizes.min()) - 1 / math.log(2):
+        among = round(np.mean(sizes))
+        flags.append(f"saturated: {recognised:.0%} of held-out pairs recognised among {among}")
+    if np.ptp([one.bits for one in judged]) > max(1.0, 2 * abs(bits)):
+        flags.append(FOLDS_DISAGREE)
+    return flags
 
 
 def _half_of(groups: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -219,7 +218,7 @@ def _half_of(groups: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return rng.permutation(names)[: (len(names) + 1) // 2]
 
 
-def _method_name(method: Method, names: tuple[str, ...], folds: int) -> str:
+def _method_name(method: Method, names: list[str], folds: int) -> str:
     if method == "auto":
         chosen = ", ".join(sorted(set(names), key=names.index))
         return f"auto ({chosen}), {folds} folds held out"
@@ -233,6 +232,7 @@ def mine(
     y: np.ndarray,
     *,
     groups: np.ndarray | None = None,
+    exchange: Exchange = "groups",
     folds: int = 5,
     seed: int = 0,
     components: int = 32,
@@ -246,6 +246,8 @@ def mine(
         Paired rows.
     groups : ndarray, shape (N,), optional
         Source image of each row; without it every row is its own.
+    exchange : {"groups", "rows"}
+        What the test exchanges, as of `estimate_mi`.
     folds : int
         At least 2, at most the number of groups.
     seed : int
@@ -282,6 +284,7 @@ def mine(
         y,
         "mine",
         groups=groups,
+        exchange=exchange,
         folds=folds,
         seed=seed,
         components=components,

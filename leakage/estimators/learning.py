@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from leakage.estimators import candidates
+from leakage.estimators import candidates, critics
 from leakage.estimators.bounds import best_temperature, bound, log_partition, standard_error
 from leakage.estimators.candidates import Candidate, Method, Parts, Samples
 from leakage.estimators.critics import Critic
@@ -15,11 +15,15 @@ from leakage.evidence.permutations import shuffle_z
 #: A choice must raise the bound on validation by this many standard errors over a simpler one.
 #: Chosen on the channels of `leakage.truth.channels`, so that no choice costs bits at independence.
 CAUTION, NETWORK_CAUTION = 1.0, 3.0
+#: Share of validation pairs recognised from which InfoNCE's bound may be the larger one.
+STEEP = 0.3
 #: Share of the folds that only trains for the test; each later fold is judged by earlier ones.
 ONLY_TRAINS = 0.4
 #: A score so many nats below the least of all validated pairs is held there: a single image unlike
 #: all others would otherwise decide what a fold says.
 FAR_BELOW = 10.0
+#: Closed forms that further training sets of the same samples try, and the word for networks.
+SHORTLISTED, NETWORKS = 4, "networks"
 
 
 class Learned(NamedTuple):
@@ -31,9 +35,12 @@ class Learned(NamedTuple):
     temperature: float
     offset: float
     detector: Critic
+    judge: str  # name of the bound that serves it
+    variates: critics.Canonical | None  # of the closed form that was best on validation
     validated: tuple[np.ndarray, ...]  # scores of the calibrated critic on its validation parts
     judged: list[np.ndarray]  # these parts
     candidates: list[Candidate]
+    promising: frozenset[str]  # what is worth trying on other training sets of the same samples
 
     def scores(self, rows: np.ndarray) -> np.ndarray:
         """All pairs of the samples `rows` by the calibrated critic, in nats."""
@@ -51,6 +58,7 @@ class _Trial:
     temperature: float
     bits: float
     influences: list[np.ndarray] | None
+    judge: str = "mine"
 
     def clearly_above(self, other: "_Trial", clusters: list[np.ndarray], caution: float) -> bool:
         """Whether the bound exceeds the other's by more than `caution` standard errors."""
@@ -64,51 +72,74 @@ class _Trial:
 _NOTHING = _Trial(None, 0.0, 0.0, None)
 
 
-def _tried(candidate: Candidate, parts: Parts, judge: str) -> _Trial:
+def _tried(candidate: Candidate, parts: Parts, judges: tuple[str, ...]) -> _Trial:
+    """Under whichever bound is larger: a nearly exact relation is seen best by InfoNCE's."""
     scores = candidate.scores(parts.judged)
-    temperature, bits = best_temperature(scores, judge)
-    return _Trial(
-        candidate, temperature, bits, [bound(temperature * s, judge)[1] for s in scores]
+    if np.mean([np.mean(s.argmax(1) == np.arange(len(s))) for s in scores]) < STEEP:
+        judges = judges[:1]
+    bits, temperature, judge = max(
+        (*best_temperature(scores, judge)[::-1], judge) for judge in judges
     )  # fmt: skip
+    influences = [bound(temperature * s, judge)[1] for s in scores]
+    return _Trial(candidate, temperature, bits, influences, judge)
 
 
-def learn(samples: Samples, rows: np.ndarray, method: Method, rng: np.random.Generator) -> Learned:
-    """Fit, choose and calibrate a critic on the samples `rows` alone."""
+def learn(
+    samples: Samples,
+    rows: np.ndarray,
+    method: Method,
+    rng: np.random.Generator,
+    only: frozenset[str] | None = None,
+) -> Learned:
+    """Fit, choose and calibrate a critic on the samples `rows` alone.
+
+    `only`: what another training set of these samples found promising; the rest is not tried.
+    """
     with one_thread():
         parts = Parts.of(rows, samples.groups, rng)
-        tried, best = _choose(samples, parts, method)
-        return _calibrated(tried, best, parts, method)
+        return _calibrated(_chosen(samples, parts, method, only), parts, method)
 
 
-def _choose(samples: Samples, parts: Parts, method: Method) -> tuple[list[Candidate], _Trial]:
-    """All candidates of a method, and the trial of the one that a bound is best taken of.
+class _Chosen(NamedTuple):
+    best: _Trial  # what a bound is best taken of
+    closed: _Trial  # the best without a network
+    tried: list[Candidate]
+    promising: frozenset[str]
+
+
+def _chosen(samples: Samples, parts: Parts, method: Method, only: frozenset[str] | None) -> _Chosen:
+    """Trials of all candidates of a method.
 
     A closed form must be clearly better than nothing, a network clearly better than that.
     """
-    judge = _judge(method)
+    judges = _judges(method)
     views = samples.views(parts.rows)
-    found = list(candidates.closed_forms(method, views, parts, samples.seed))
-    best = max((_tried(c, parts, judge) for c in found), key=lambda t: t.bits, default=_NOTHING)
-    if best.candidate and not best.clearly_above(_NOTHING, parts.clusters, CAUTION):
-        best = _NOTHING
-    if method not in ("canonical", "cluster"):
-        nets = candidates.trained_networks(method, views, parts, best.candidate, samples.seed)
-        found += nets
-        network = max((_tried(net, parts, judge) for net in nets), key=lambda t: t.bits)
-        caution = NETWORK_CAUTION if best.candidate else CAUTION
-        if network.clearly_above(best, parts.clusters, caution):
+    forms = candidates.closed_forms(method, views, parts, samples.seed, only)
+    trials = sorted((_tried(c, parts, judges) for c in forms), key=lambda t: -t.bits)
+    tried = [t.candidate for t in trials if t.candidate]
+    closed = trials[0] if trials else _NOTHING
+    if closed.candidate and not closed.clearly_above(_NOTHING, parts.clusters, CAUTION):
+        closed = _NOTHING
+    best, promising = closed, {c.name for c in tried[:SHORTLISTED]}
+    if method not in ("canonical", "cluster") and (only is None or NETWORKS in only):
+        nets = candidates.trained_networks(method, views, parts, closed.candidate, samples.seed)
+        tried += nets
+        network = max((_tried(net, parts, judges) for net in nets), key=lambda t: t.bits)
+        if method != "auto" or network.clearly_above(closed, parts.clusters, CAUTION):
+            promising.add(NETWORKS)
+        if network.clearly_above(
+            closed, parts.clusters, NETWORK_CAUTION if closed.candidate else CAUTION
+        ):
             best = network
     if method in ("auto", "canonical"):
-        found.append(candidates.linear(views, parts))
-    return found, best
+        tried.append(candidates.linear(views, parts))
+    return _Chosen(best, closed, tried, frozenset(promising))
 
 
-def _calibrated(tried: list[Candidate], best: _Trial, parts: Parts, method: Method) -> Learned:
+def _calibrated(chosen: _Chosen, parts: Parts, method: Method) -> Learned:
     """The chosen critic at its temperature, and whichever candidate tells pairs apart best."""
-    favourite = max(
-        tried, key=lambda c: np.mean([shuffle_z(s) for s in c.scores(parts.judged)])
-    )  # fmt: skip
-    detector = favourite.final()
+    best, tried = chosen.best, chosen.tried
+    detector = max(tried, key=lambda c: _telling(c.scores(parts.judged))).final()
     offset = 0.0
     if method == "nwj":  # the constant that makes its bound as large as Donsker and Varadhan's
         (network,) = (c for c in tried if c.name == "network")
@@ -121,14 +152,25 @@ def _calibrated(tried: list[Candidate], best: _Trial, parts: Parts, method: Meth
         validated = tuple(
             best.temperature * s + offset for s in best.candidate.scores(parts.judged)
         )
+    variates = chosen.closed.candidate and chosen.closed.candidate.variates
     return Learned(
-        name, best.bits, critic, best.temperature, offset, detector, validated, parts.judged, tried
-    )
+        name, best.bits, critic, best.temperature, offset, detector, best.judge,
+        variates(parts.rows) if variates and method == "auto" else None,
+        validated, parts.judged, tried, chosen.promising,
+    )  # fmt: skip
 
 
-def _judge(method: Method) -> str:
-    """The bound that chooses: a critic trained by InfoNCE is chosen by it, all others by MINE's."""
-    return "infonce" if method == "infonce" else "mine"
+def _telling(scores: list[np.ndarray]) -> float:
+    """How well a critic tells pairs apart; nothing is worse than one that is constant."""
+    z = [shuffle_z(s) for s in scores]
+    return float(np.mean(z)) if any(z) else -np.inf
+
+
+def _judges(method: Method) -> tuple[str, ...]:
+    """The bounds that may choose: a network's own, and of closed forms the larger of two."""
+    if method in ("auto", "canonical"):
+        return ("mine", "infonce")
+    return ("infonce",) if method == "infonce" else ("mine",)
 
 
 def earlier_folds(fold: np.ndarray, groups: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -17,13 +17,15 @@ from leakage.evidence.samples import check_samples
 MAX_DIMENSIONS = 8
 
 
-def _local(x: np.ndarray, y: np.ndarray, neighbours: int) -> np.ndarray:
+def _local(
+    x: np.ndarray, y: np.ndarray, neighbours: int, rows: np.ndarray | slice = slice(None)
+) -> np.ndarray:
     n = len(x)
-    joint = cKDTree(np.hstack([x, y]))
-    distance = joint.query(joint.data, neighbours + 1, p=np.inf)[0][:, -1]
+    both = np.hstack([x, y])
+    distance = cKDTree(both).query(both[rows], neighbours + 1, p=np.inf)[0][:, -1]
     closer = np.nextafter(distance, 0)  # strictly nearer than the k-th neighbour
     counts = [
-        cKDTree(v).query_ball_point(v, closer, p=np.inf, return_length=True) for v in (x, y)
+        cKDTree(v).query_ball_point(v[rows], closer, p=np.inf, return_length=True) for v in (x, y)
     ]  # with the sample itself, so these are n_x + 1 and n_y + 1
     nats = digamma(neighbours) + digamma(n) - digamma(counts[0]) - digamma(counts[1])
     return nats / math.log(2)
@@ -33,14 +35,26 @@ def _scaled(
     x: np.ndarray, y: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Unit variance, and a jitter of 1e-10 standard deviations that separates ties."""
-    a, b = ((v - v.mean(0)) / np.where(v.std(0) > 0, v.std(0), 1) for v in (x, y))
+    a, b = (_unit_variance(v) for v in (x, y))
     return a + 1e-10 * rng.normal(size=a.shape), b + 1e-10 * rng.normal(size=b.shape)
 
 
+def _unit_variance(values: np.ndarray) -> np.ndarray:
+    """Each coordinate first divided by a power of two, so that no square leaves the floats."""
+    values = np.ldexp(values, -np.frexp(abs(values).max(0))[1])
+    spread = values.std(0)
+    return (values - values.mean(0)) / np.where(spread > 0, spread, 1)
+
+
 def local_contributions(
-    x: np.ndarray, y: np.ndarray, *, neighbours: int = 3, seed: int = 0
+    x: np.ndarray,
+    y: np.ndarray,
+    *,
+    neighbours: int = 3,
+    seed: int = 0,
+    rows: np.ndarray | slice = slice(None),
 ) -> np.ndarray:
-    """What each sample adds to `ksg`, in bits: their mean is the estimate (equation 8).
+    """What each sample, or each of `rows`, adds to `ksg`, in bits (equation 8).
 
     No sample is its own neighbour, so every value is judged on other samples than it stands for.
 
@@ -50,7 +64,7 @@ def local_contributions(
     (5,)
     """
     check_seed(seed)
-    return _local(*_scaled(x, y, np.random.default_rng(seed)), neighbours)
+    return _local(*_scaled(x, y, np.random.default_rng(seed)), neighbours, rows)
 
 
 def ksg(

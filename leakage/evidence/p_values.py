@@ -73,8 +73,16 @@ def sign_flip_p_value(
     return permutation_p_value(float(differences.sum()), signs @ differences)
 
 
+#: With fewer values of a single p-value their sum is no longer close to normal; it is simulated.
+NEARLY_CONTINUOUS = 200
+SIMULATED = 19_999
+
+
 def combined_p_value(
-    p_values: Sequence[float], weights: Sequence[float] | np.ndarray, permutations: int
+    p_values: Sequence[float],
+    weights: Sequence[float] | np.ndarray,
+    attainable: Sequence[float],
+    rng: np.random.Generator,
 ) -> float:
     """One p-value of several independent ones, by the weighted sum of their normal scores.
 
@@ -84,8 +92,11 @@ def combined_p_value(
         Of permutation tests.
     weights : list of float
         Their scale does not matter.
-    permutations : int
-        Behind each p-value, at least 1.
+    attainable : list of float
+        How many values, evenly spaced up to 1, each p-value can take: one more than its random
+        permutations, or the number of all of them.
+    rng : numpy.random.Generator
+        Draws from the null distribution where a p-value can take only few values.
 
     References
     ----------
@@ -93,9 +104,42 @@ def combined_p_value(
 
     Examples
     --------
-    >>> round(combined_p_value([0.05, 0.05], [1, 1], 99), 4)
+    >>> rng = np.random.default_rng(0)
+    >>> round(combined_p_value([0.05, 0.05], [1, 1], [1000, 1000], rng), 3)
     0.01
     """
-    # a p-value of 1 has the normal score of the next smaller value a permutation test can give
-    normal = norm.isf(np.minimum(p_values, permutations / (permutations + 1)))
-    return positive(norm.sf(np.dot(weights, normal) / np.linalg.norm(weights)))
+    steps = np.asarray(attainable, float)
+    share = np.asarray(weights, float) / np.linalg.norm(weights)
+    if steps.min() >= NEARLY_CONTINUOUS:
+        # a p-value of 1 has the normal score of the next smaller value that it can take
+        return positive(norm.sf(share @ norm.isf(np.minimum(p_values, 1 - 1 / steps))))
+    middle = 0.5 / steps
+    found = share @ norm.isf(np.asarray(p_values) - middle)
+    ranks = np.ceil(rng.random((SIMULATED, len(steps))) * steps) / steps
+    return permutation_p_value(found - 1e-9, norm.isf(ranks - middle) @ share)
+
+
+def either_p_value(p_values: Sequence[float]) -> float:
+    """One p-value of several that may depend on each other, small where any of them is.
+
+    The sum of Cauchy scores: close to exact for small p-values whatever the dependence.
+
+    Parameters
+    ----------
+    p_values : list of float
+        At least one.
+
+    References
+    ----------
+    Liu & Xie (2020), Cauchy combination test, Journal of the American Statistical Association
+    115, equation 1.
+
+    Examples
+    --------
+    >>> round(either_p_value([0.001, 0.5]), 4), round(either_p_value([0.3]), 2)
+    (0.002, 0.3)
+    """
+    # 1 / tan is the Cauchy score, also of a p-value that is too small to be subtracted from a half
+    p = np.clip(p_values, np.finfo(float).tiny, 0.99)
+    mean = float(np.mean(1 / np.tan(np.pi * p)))
+    return positive(np.arctan2(1, mean) / np.pi)

@@ -1,8 +1,13 @@
-"""Tests of critics by shuffling pairs: one fold, and folds judged by critics of earlier ones."""
+"""Tests of critics by exchanging pairs: one fold, and folds judged by critics of earlier ones."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from leakage.evidence.p_values import combined_p_value, permutation_p_value
+from leakage.evidence.exchange import Strata
+from leakage.evidence.p_values import combined_p_value
 
 
 def shuffle_z(scores: np.ndarray) -> float:
@@ -21,56 +26,82 @@ def shuffle_z(scores: np.ndarray) -> float:
     >>> round(shuffle_z(np.eye(4)), 3)
     3.0
     """
+    gain, variance = _gain(scores)
+    return gain / math.sqrt(variance) if variance > 0 else 0.0
+
+
+def _gain(scores: np.ndarray) -> tuple[float, float]:
+    """Sum over own pairs less its mean over all permutations, and its variance over them."""
     n = len(scores)
+    if n < 2:
+        return 0.0, 0.0
     centred = scores - scores.mean(0) - scores.mean(1)[:, None] + scores.mean()
-    spread = np.sqrt((centred**2).sum() / (n - 1)) / n
-    return float(centred.diagonal().mean() / spread) if spread > 0 else 0.0
+    variance = float((centred**2).sum()) / (n - 1)
+    rounding = 1e-20 * float((scores**2).sum())
+    return float(centred.trace()), variance if variance > rounding else 0.0
 
 
-def diagonal_null(scores: np.ndarray, permutations: int, rng: np.random.Generator) -> np.ndarray:
-    """Mean score of shuffled pairs, for each of several random permutations.
+class JudgedFold(NamedTuple):
+    """A fold under a critic that was fixed before it: scores of its groups with one another.
 
-    Parameters
+    Attributes
     ----------
-    scores : ndarray of float, shape (n, n)
-        ``scores[i, j]``: the critic's value of the pair (x_i, y_j).
-    permutations : int
-        How many.
-    rng : numpy.random.Generator
-        Draws them.
-
-    Returns
-    -------
-    ndarray of float, shape (permutations,)
-
-    Examples
-    --------
-    >>> diagonal_null(np.eye(2), 3, np.random.default_rng(0)).shape
-    (3,)
+    strata : Strata
+        Which of its groups may change places.
+    sums : list of ndarray of float, shape (G, G)
+        Of each stratum, as `Strata.summed` gives them.
+    trained_on : int
+        Number of samples that trained the critic.
     """
-    n = len(scores)
-    partner = rng.permuted(np.tile(np.arange(n), (permutations, 1)), axis=1)
-    return scores[np.arange(n), partner].mean(1)
+
+    strata: Strata
+    sums: list[np.ndarray]
+    trained_on: int
+
+    @classmethod
+    def of(
+        cls, strata: Strata, score: Callable[[np.ndarray], np.ndarray], trained_on: int
+    ) -> "JudgedFold":
+        """A fold whose pairs of rows are scored by `score`."""
+        return cls(strata, strata.summed(score), trained_on)
+
+    @property
+    def z(self) -> float:
+        """Distance from the mean of all exchanges, in their standard deviations; 0 if constant."""
+        gains, variances = zip(*(_gain(s) for s in self.sums), strict=True)
+        return sum(gains) / math.sqrt(sum(variances)) if sum(variances) > 0 else 0.0
+
+    @property
+    def constant(self) -> bool:
+        """Whether no exchange changes its score, so that it says nothing."""
+        return not any(_gain(s)[1] > 0 for s in self.sums)
+
+    def p_value(self, permutations: int, rng: np.random.Generator) -> tuple[float, float]:
+        """p-value of its score among exchanges, and how many values that can take."""
+        null = np.array([
+            sum(s[np.arange(len(s)), order].sum() for s, order in zip(self.sums, o, strict=True))
+            for o in self.strata.orders(permutations, rng)
+        ])  # fmt: skip
+        scale = 1e-9 * max(abs(null).max(), 1e-300)  # rounding makes no difference
+        return float(np.mean(null >= null[0] - scale)), float(len(null))
 
 
 def sequential_test(
-    scores: list[np.ndarray], trained_on: list[int], permutations: int, rng: np.random.Generator
+    folds: Sequence[JudgedFold], permutations: int, rng: np.random.Generator
 ) -> tuple[float | None, float]:
     """p-value and z of independence, from folds judged by critics that saw only earlier folds.
 
-    The pairs of each fold are shuffled under their frozen critic, which gives the fold an exact
-    p-value whatever the earlier folds were: the p-values are independent, and Stouffer's weighted
-    sum of their normal scores is exact too. Ordinary cross-fitting does not have this: there fold
-    f trains the critic that judges fold g and the other way round, and chance agreement between
-    the two counts twice.
+    The groups of each fold are exchanged under its frozen critic, which gives the fold a p-value
+    that holds whatever the earlier folds were: the p-values are independent, and so the weighted
+    sum of their normal scores has a known distribution (Stouffer). Ordinary cross-fitting does not
+    have this: there fold f trains the critic that judges fold g and the other way round, and
+    chance agreement between the two counts twice. A fold that no exchange can change is left out.
 
     Parameters
     ----------
-    scores : list of ndarray of float, shape (n, n)
-        Of each fold, all pairs.
-    trained_on : list of int
-        Number of samples that trained the critic of each fold; the weights are the square roots
-        of these times n, best for a critic that is linear in its training data.
+    folds : list of JudgedFold
+        The weights are the square roots of the samples that trained times those that judge, best
+        for a critic that is linear in its training data.
     permutations : int
         Of each fold. 0 gives no p-value.
     rng : numpy.random.Generator
@@ -80,7 +111,7 @@ def sequential_test(
     -------
     (float or None, float)
         The p-value, and the same weighted sum of the folds' z, which still grows where p is at
-        its floor.
+        its floor. 1 and 0 where no fold says anything.
 
     References
     ----------
@@ -88,16 +119,19 @@ def sequential_test(
 
     Examples
     --------
-    >>> p, z = sequential_test([np.eye(30)] * 2, [30, 60], 99, np.random.default_rng(0))
-    >>> round(p, 4), round(z, 2)
-    (0.0006, 40.42)
+    >>> strata = Strata([np.arange(30)[:, None]])
+    >>> folds = [JudgedFold(strata, [np.eye(30)], n) for n in (30, 60)]
+    >>> p, z = sequential_test(folds, 999, np.random.default_rng(0))
+    >>> p < 1e-4, round(z, 2)
+    (True, 40.42)
     """
-    weights = np.sqrt([n * len(s) for n, s in zip(trained_on, scores, strict=True)])
-    z = float(np.dot(weights / np.linalg.norm(weights), [shuffle_z(s) for s in scores]))
+    telling = [fold for fold in folds if not fold.constant]
+    if not telling:
+        return (1.0 if permutations else None), 0.0
+    weights = np.sqrt([fold.trained_on * len(fold.strata.rows) for fold in telling])
+    z = float(np.dot(weights / np.linalg.norm(weights), [fold.z for fold in telling]))
     if permutations == 0:
         return None, z
-    p_values = [
-        permutation_p_value(s.diagonal().mean(), diagonal_null(s, permutations, rng))
-        for s in scores
-    ]
-    return combined_p_value(p_values, weights, permutations), z
+    tested = [fold.p_value(permutations, rng) for fold in telling]
+    p_values, attainable = zip(*tested, strict=True)
+    return combined_p_value(p_values, weights, attainable, rng), z

@@ -1,7 +1,14 @@
 """Paired samples and their groups: what every estimator of vectors accepts."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+#: Beyond these, squares of numbers leave the range of floats: a side is scaled by a power of two.
+SMALLEST, LARGEST = 1e-100, 1e100
 
 
 def check_samples(
@@ -54,6 +61,9 @@ def _numbers(name: str, given: ArrayLike) -> np.ndarray:
             f"{value.dtype} {value.shape}; one variable is x[:, None]"
         )
     value = value.astype(np.float64)
+    most = np.abs(value).max(initial=0, where=np.isfinite(value))
+    if most > LARGEST or 0 < most < SMALLEST:
+        value = np.ldexp(value, -int(np.frexp(most)[1]))
     if bad := np.count_nonzero(~np.isfinite(value).all(1)):
         raise ValueError(f"{name} has NaN or infinite values in {bad} rows; drop those samples")
     return value
@@ -72,3 +82,136 @@ def _labels(groups: ArrayLike | None, rows: int, folds: int) -> np.ndarray:
     if rows < 4 * folds:
         raise ValueError(f"{rows} samples are too few for {folds} folds of at least 4")
     return labels
+
+
+class Usable(NamedTuple):
+    """The samples that an estimate can use, and what was noticed about them.
+
+    Attributes
+    ----------
+    x, y : ndarray of float64, shape (n, dx) and (n, dy)
+        Paired rows.
+    groups : ndarray of int, shape (n,)
+        Copies of one pair are in one group.
+    flags : tuple of str
+        What was merged or left out.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    groups: np.ndarray
+    flags: tuple[str, ...]
+
+
+def usable_samples(
+    x: ArrayLike, y: ArrayLike, groups: ArrayLike | None, folds: int, seed: int
+) -> Usable:
+    """Checked samples, copies in one group, and no group larger than a fold.
+
+    A pair (x, y) that occurs more than once where chance does not repeat pairs is one observation,
+    so the groups of its rows become one. Of a group that would fill more than a fold, random rows
+    are used, as many as a fold has.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `check_samples`; too few samples are left.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).normal(size=(40, 3))
+    >>> usable_samples(np.vstack([x, x]), np.vstack([x, x]), None, 5, 0).flags
+    ('40 of 80 rows repeat others: they count once',)
+    """
+    x, y, labels = check_samples(x, y, groups, folds)
+    member = np.unique(labels, return_inverse=True)[1]
+    flags: tuple[str, ...] = ()
+    if repeated := _repeated(x, y):
+        member = _merged(member, repeated.of)
+        flags = (f"{repeated.count} of {len(x)} rows repeat others: they count once",)
+        _check_enough(len(x), len(np.unique(member)), folds, "after repeated rows are counted once")
+    rows = _capped(member, folds, np.random.default_rng(seed))
+    if len(rows) < len(x):
+        flags += (f"{len(x) - len(rows)} rows of large groups are left out, so that none fills "
+                  "more than a fold",)  # fmt: skip
+        _check_enough(len(rows), len(np.unique(member)), folds,
+                      "once no group fills more than a fold")  # fmt: skip
+        x, y, member = x[rows], y[rows], member[rows]
+        for name, side in (("x", x), ("y", y)):
+            if (side == side[0]).all():
+                raise ValueError(
+                    f"{name} is constant in the {len(rows)} rows that are left once no group fills "
+                    "more than a fold; give more source images"
+                )
+    return Usable(x, y, member, flags)
+
+
+def _check_enough(rows: int, count: int, folds: int, when: str) -> None:
+    if count < folds or rows < 4 * folds:
+        raise ValueError(
+            f"{rows} samples from {count} groups are left {when}, too few for {folds} folds of at "
+            "least 4; give more source images or fewer folds"
+        )
+
+
+class _Repeated(NamedTuple):
+    of: np.ndarray  # number of the pair that each row shows
+    count: int  # rows beyond the first of their pair
+
+
+def _repeated(x: np.ndarray, y: np.ndarray) -> _Repeated | None:
+    """Rows that repeat a pair; None where there are none, or where chance alone repeats them."""
+    joint = np.ascontiguousarray(np.hstack([x, y]) + 0.0)  # -0.0 is 0.0
+    keys = joint.view(np.dtype((np.void, joint.itemsize * joint.shape[1]))).ravel()
+    first, of = np.unique(keys, return_index=True, return_inverse=True)[1:]
+    count = len(joint) - len(first)
+    pairs = len(x) * (len(x) - 1) / 2
+    if not count or any(pairs * _chance_of_equal(side[first]) > 0.5 for side in (x, y)):
+        return None
+    return _Repeated(of, count)
+
+
+def _chance_of_equal(distinct: np.ndarray) -> float:
+    """Chance that two rows are equal if coordinates are independent of each other."""
+    chance = 1.0
+    for column in distinct.T:
+        values, counts = np.unique(column, return_counts=True)
+        if len(values) == len(column) and not _on_a_lattice(values):
+            return 0.0
+        chance *= float(((counts / len(column)) ** 2).sum())
+    return chance
+
+
+def _on_a_lattice(values: np.ndarray) -> bool:
+    """Whether sorted values are whole numbers, or steps of one size, as gray values are."""
+    if np.array_equal(values, np.rint(values)):
+        return True
+    steps = np.diff(values)
+    ratios = steps / steps.min()
+    return bool(np.abs(ratios - np.rint(ratios)).max() < 1e-6)
+
+
+def _merged(member: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """Groups joined where they show the same pair."""
+    n_groups, n_pairs = member.max() + 1, of.max() + 1
+    edges = coo_array(
+        (np.ones(len(of), np.int8), (member, n_groups + of)), shape=(n_groups + n_pairs,) * 2
+    )
+    return connected_components(edges, directed=False)[1][member]
+
+
+def _capped(member: np.ndarray, folds: int, rng: np.random.Generator) -> np.ndarray:
+    """Rows such that no group has more than a share of 1 / folds of them."""
+    sizes = np.unique(member, return_counts=True)[1]
+    low, high = 1, int(sizes.max())
+    while low < high:
+        middle = (low + high + 1) // 2
+        fits = middle * folds <= np.minimum(sizes, middle).sum()
+        low, high = (middle, high) if fits else (low, middle - 1)
+    cap = low
+    if sizes.max() <= cap:
+        return np.arange(len(member))
+    order = np.lexsort((rng.random(len(member)), member))
+    start = np.cumsum(np.append(0, sizes[:-1]))
+    within = np.arange(len(member)) - np.repeat(start, sizes)
+    return np.sort(order[within < cap])

@@ -4,6 +4,7 @@ import pytest
 from leakage.evidence.p_values import (
     check_permutations,
     combined_p_value,
+    either_p_value,
     permutation_p_value,
     sign_flip_p_value,
 )
@@ -22,14 +23,29 @@ def test_sign_flips_hold_their_level(rng):
 
 
 def test_combined_p_values():
-    assert combined_p_value([0.2], [7], 99) == pytest.approx(0.2)
-    assert combined_p_value([0.1, 0.5], [1, 0], 99) == pytest.approx(0.1)
-    assert 0 < combined_p_value([1.0, 1.0], [1, 1], 99) < 1
+    rng = np.random.default_rng(0)
+    assert combined_p_value([0.2], [7], [1000], rng) == pytest.approx(0.2)
+    assert combined_p_value([0.1, 0.5], [1, 0], [1000] * 2, rng) == pytest.approx(0.1)
+    assert 0 < combined_p_value([1.0, 1.0], [1, 1], [1000] * 2, rng) < 1
+
+
+def test_combined_p_values_of_few_steps_are_exact(rng):
+    """Two p-values out of six each: the best of 36 outcomes has probability 1 / 36."""
+    best = combined_p_value([1 / 6, 1 / 6], [1, 1], [6, 6], rng)
+    assert best == pytest.approx(1 / 36, abs=0.005)  # four standard errors of the simulation
+    assert combined_p_value([1.0, 1.0], [1, 1], [6, 6], rng) == 1
+
+
+def test_either_p_value():
+    assert either_p_value([0.03]) == pytest.approx(0.03)
+    assert either_p_value([1e-300, 0.7]) == pytest.approx(2e-300)
+    assert 0.3 < either_p_value([0.5, 0.5]) < 0.6
+    assert either_p_value([1.0, 1.0]) <= 1
 
 
 def test_a_tail_too_small_for_a_float_is_not_zero():
     """Two hundred folds at the floor of a million permutations: far below the smallest float."""
-    assert combined_p_value([1e-6] * 200, [1.0] * 200, 999_999) > 0
+    assert combined_p_value([1e-6] * 200, [1.0] * 200, [1e6] * 200, np.random.default_rng(0)) > 0
 
 
 @pytest.mark.parametrize(("bad", "error"), [(-1, ValueError), (2.5, TypeError), (True, TypeError)])
