@@ -9,11 +9,12 @@ import numpy as np
 
 from leakage.estimators import critics, networks
 from leakage.estimators.critics import Critic, Ranks, whitened
+from leakage.estimators.objectives import Objective
 from leakage.evidence.splits import split_by_group
 
 Method = Literal["auto", "canonical", "cluster", "mine", "nwj", "infonce", "smile", "ksg"]
 #: The objective that a network of each method is trained by.
-_OBJECTIVES: dict[Method, networks.Objective] = {
+_OBJECTIVES: dict[Method, Objective] = {
     "auto": "mine", "mine": "mine", "nwj": "nwj", "infonce": "infonce", "smile": "smile",
 }  # fmt: skip
 

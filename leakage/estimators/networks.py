@@ -1,17 +1,24 @@
 """Critics that are networks, many side by side, trained on all pairs of each batch.
 
-A critic is the scaled cosine of two small networks' outputs, on top of another critic or of
-nothing. It is bounded by its scale, so that a test image unlike all training images cannot throw a
-bound to minus infinity, as an unbounded critic does.
+A critic is the sum of two parts, on top of another critic or of nothing:
+
+- the scaled cosine of two small networks' outputs. It is bounded by its scale, so that a test image
+  unlike all training images cannot throw a bound to minus infinity, as an unbounded critic does;
+- where there are many source images, a quadratic part: the inner product of linear maps p of x and
+  q of y, less weighted sums of their squares, ``p @ q - a @ p**2 / 2 - b @ q**2 / 2``. The
+  log-likelihood ratio of any Gaussian pair has this form, which a cosine cannot take: it sees no
+  lengths, and has no term for one side alone.
 """
 
 import math
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch.optim.lr_scheduler import LambdaLR
 
 from leakage.estimators.critics import Critic
+from leakage.estimators.objectives import Objective, donsker_varadhan, info_nce, loss_slope
 
 
 class Training(NamedTuple):
@@ -22,30 +29,32 @@ class Training(NamedTuple):
     weight_decay: float
     input_noise: float  # standard deviation, added to whitened coordinates
     scale_rate: float  # learning rate of the scale of the cosine
+    check_every: int  # steps
     patience: int  # checks without an improvement before training ends
+    learning_rate: float  # of the weights
+    annealed: bool  # whether learning rates fall to 0 along a cosine
+    scale: float  # of the cosine, at first, where there is no other critic below
+    rank: int  # of the quadratic part, 0 for none
 
 
 #: Chosen on the bundled photographs at one encrypted plane, last layer, over three keys: a small
 #: initial scale and a strong weight decay mattered most, the sizes little.
 FEW_GROUPS = Training(
-    steps=150, batch=128, weight_decay=1.0, input_noise=0.25, scale_rate=4e-3, patience=8
-)
-#: Chosen on the XOR of signs and on additive uniform noise.
+    steps=150, batch=128, weight_decay=1.0, input_noise=0.25, scale_rate=4e-3,
+    check_every=10, patience=8, learning_rate=4e-3, annealed=False, scale=1.5, rank=0,
+)  # fmt: skip
+#: Chosen on the XOR of signs, additive uniform noise and Gaussian vectors.
 MANY_GROUPS = Training(
-    steps=300, batch=128, weight_decay=1e-2, input_noise=0.0, scale_rate=3e-2, patience=4
-)
+    steps=120, batch=128, weight_decay=1e-2, input_noise=0.0, scale_rate=6e-2,
+    check_every=20, patience=4, learning_rate=2e-2, annealed=True, scale=0.5, rank=32,
+)  # fmt: skip
 HIDDEN, FEATURES = 64, 32
-CHECK_EVERY = 10
-LEARNING_RATE = 4e-3
 #: On top of another critic a network starts near 0, alone it needs something to work with.
-INITIAL_SCALE, INITIAL_SCALE_ON_BASE = 1.5, 0.2
+INITIAL_SCALE_ON_BASE = 0.2
+#: Standard deviation of each p at first, of whitened coordinates; every q starts at 0.
+INITIAL_LINE = 0.3
 #: Validation samples that a checkpoint is judged on: all pairs of them.
 JUDGED_ON = 400
-#: Weight of the newest batch in the moving average of the partition function.
-EMA_RATE = 0.1
-
-Objective = Literal["mine", "nwj", "infonce", "smile"]
-
 #: Every network, where one or several may be meant.
 _ALL = slice(None)
 
@@ -60,6 +69,8 @@ class _Features(NamedTuple):
     hidden: torch.Tensor
     norms: torch.Tensor
     unit: torch.Tensor
+    line: torch.Tensor
+    lift: torch.Tensor  # of each sample's own, added to all its scores
 
 
 class Networks:
@@ -74,20 +85,25 @@ class Networks:
         Dimensions of the samples.
     scales : list of float
         Initial scale of each critic.
+    rank : int
+        Dimensions of p and q in the quadratic part.
     generator : torch.Generator
         Of the initial weights.
     """
 
-    def __init__(self, dx: int, dy: int, scales: list[float], generator: torch.Generator):
+    def __init__(
+        self, dx: int, dy: int, scales: list[float], rank: int, generator: torch.Generator
+    ):
         count = len(scales)
         shapes = {
             "x1": (dx, HIDDEN), "x2": (HIDDEN, FEATURES),
             "y1": (dy, HIDDEN), "y2": (HIDDEN, FEATURES), "bx": (1, HIDDEN), "by": (1, HIDDEN),
+            "px": (dx, rank), "py": (dy, rank),
         }  # fmt: skip
         sizes = [rows * columns for rows, columns in shapes.values()]
         self.weights = torch.zeros(count, sum(sizes))
         # the scale must be free to grow where pairs are easily told apart
-        self.free = torch.zeros(count, 2)
+        self.free = torch.zeros(count, 2 + 2 * rank)
         self.weights.grad = torch.zeros_like(self.weights)
         self.free_slope = self.free.grad = torch.zeros_like(self.free)
 
@@ -103,7 +119,13 @@ class Networks:
             rows, columns = shapes[name]
             drawn = torch.randn(count, rows, columns, generator=generator)
             self.value[name].copy_(drawn * math.sqrt(2 / rows))
-        self.log_scale, self.offset = self.free[:, :1, None], self.free[:, 1:, None]
+        drawn = torch.randn(count, dx, rank, generator=generator)
+        self.value["px"].copy_(drawn * (INITIAL_LINE / math.sqrt(dx)))
+        self.log_scale, self.offset = self.free[:, :1, None], self.free[:, 1:2, None]
+        self.bend, self.bend_slope = (
+            dict(zip("xy", flat[:, 2:, None].split([rank, rank], 1), strict=True))
+            for flat in (self.free, self.free_slope)
+        )
         self.log_scale.copy_(torch.tensor(scales).log()[:, None, None])
 
     def _side(self, side: str, samples: torch.Tensor, which: int | slice) -> _Features:
@@ -112,23 +134,26 @@ class Networks:
         hidden = (samples @ first).add_(bias).relu_()
         out = hidden @ second
         norms = torch.linalg.vector_norm(out, dim=-1, keepdim=True).clamp_min_(SMALLEST_NORM)
-        return _Features(samples, hidden, norms, out.div_(norms))
+        line = samples @ self.value[f"p{side}"][which]
+        lift = (line.square() @ self.bend[side][which]).mul_(-0.5)
+        return _Features(samples, hidden, norms, out.div_(norms), line, lift)
 
     def features(
         self, x: torch.Tensor, y: torch.Tensor, which: int | slice = _ALL
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Left and right features: (C, n, dx) and (C, m, dy) to (C, n, r) and (C, m, r)."""
-        f, g = self._side("x", x, which).unit, self._side("y", y, which).unit
-        offset = self.offset[which].expand(*f.shape[:-1], 1)
-        left = torch.cat([self.log_scale[which].exp() * f, offset], -1)
-        return left, torch.cat([g, torch.ones_like(g[..., :1])], -1)
+        f, g = self._side("x", x, which), self._side("y", y, which)
+        one, other = torch.ones_like(f.lift), torch.ones_like(g.lift)
+        scaled = self.log_scale[which].exp() * f.unit
+        left = torch.cat([scaled, f.line, f.lift + self.offset[which], one], -1)
+        return left, torch.cat([g.unit, g.line, other, g.lift], -1)
 
     def descend(
         self,
         x: torch.Tensor,
         y: torch.Tensor,
         base: torch.Tensor,
-        objective: "Objective",
+        objective: Objective,
         average: torch.Tensor | None,
     ) -> torch.Tensor | None:
         """Put the gradient of each critic's loss on a batch where an optimizer looks for it.
@@ -148,102 +173,38 @@ class Networks:
             The new moving average.
         """
         left, right = self._side("x", x, _ALL), self._side("y", y, _ALL)
-        scaled = self.log_scale.exp() * left.unit
-        scores = torch.baddbmm(base, scaled, right.unit.mT).add_(self.offset)
+        scale = self.log_scale.exp()
+        ours = torch.cat([scale * left.unit, left.line], -1)
+        theirs = torch.cat([right.unit, right.line], -1)
+        scores = torch.baddbmm(base, ours, theirs.mT)
+        scores.add_(left.lift + self.offset).add_(right.lift.mT)
         slope, average = loss_slope(scores, objective, average)
-        on_left = slope @ right.unit
-        self.free_slope[:, 0] = (on_left * scaled).sum((1, 2))
-        self.free_slope[:, 1] = slope.sum((1, 2))
-        self._back("x", left, on_left.mul_(self.log_scale.exp()))
-        self._back("y", right, slope.mT @ scaled)
+        on_left, on_right = slope @ theirs, slope.mT @ ours
+        rows, columns = slope.sum(2, keepdim=True), slope.sum(1).unsqueeze(2)
+        on_scaled = on_left[..., :FEATURES]
+        self.free_slope[:, 0] = (on_scaled * ours[..., :FEATURES]).sum((1, 2))
+        self.free_slope[:, 1] = rows.sum((1, 2))
+        self._back("x", left, on_scaled * scale)
+        self._back("y", right, on_right[..., :FEATURES])
+        self._back_quadratic("x", left, on_left[..., FEATURES:], rows)
+        self._back_quadratic("y", right, on_right[..., FEATURES:], columns)
         return average
 
     def _back(self, side: str, found: _Features, on_unit: torch.Tensor) -> None:
         along = (found.unit * on_unit).sum(-1, keepdim=True)
-        on_out = on_unit.sub_(found.unit * along).div_(found.norms)
+        on_out = on_unit.sub(found.unit * along).div_(found.norms)
         torch.matmul(found.hidden.mT, on_out, out=self.slope[f"{side}2"])
-        on_hidden = (on_out @ self.value[f"{side}2"].mT).mul_(found.hidden > 0)
+        on_hidden = (on_out @ self.value[f"{side}2"].mT).mul_(found.hidden.sign())
         torch.matmul(found.inputs.mT, on_hidden, out=self.slope[f"{side}1"])
         torch.sum(on_hidden, 1, keepdim=True, out=self.slope[f"b{side}"])
 
-
-def log_mean_exp_off_diagonal(scores: torch.Tensor) -> torch.Tensor:
-    """ln of the mean of e^T over the pairs i != j: (..., n, n) to (...)."""
-    n = scores.shape[-1]
-    off = scores.clone()
-    off.diagonal(dim1=-2, dim2=-1).fill_(-torch.inf)
-    return torch.logsumexp(off.flatten(-2), -1) - math.log(n * (n - 1))
-
-
-def _on_pairs(scores: torch.Tensor) -> torch.Tensor:
-    return scores.diagonal(dim1=-2, dim2=-1).mean(-1)
-
-
-def donsker_varadhan(scores: torch.Tensor) -> torch.Tensor:
-    """Mean of T over the pairs minus ln mean e^T over all others, in nats: (..., n, n) to (...).
-
-    Belghazi et al. (2018), equation 5, with every i != j as a sample of the product of marginals.
-
-    Examples
-    --------
-    >>> donsker_varadhan(torch.zeros(3, 3)).item()
-    0.0
-    """
-    return _on_pairs(scores) - log_mean_exp_off_diagonal(scores)
-
-
-def _info_nce(scores: torch.Tensor) -> torch.Tensor:
-    n = scores.shape[-1]
-    return _on_pairs(scores) - (torch.logsumexp(scores, -1) - math.log(n)).mean(-1)
-
-
-def loss_slope(
-    scores: torch.Tensor, objective: Objective, average: torch.Tensor | None
-) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Derivative of each critic's loss on a batch by its scores.
-
-    Parameters
-    ----------
-    scores : Tensor, shape (C, n, n)
-        Of all pairs of a batch.
-    objective : {"mine", "nwj", "infonce", "smile"}
-        For ``"mine"`` the gradient of the second term of the Donsker-Varadhan bound is divided by a
-        moving average of the partition function (Belghazi et al., 2018, section 3.2, equation
-        12); SMILE's critic is trained on the Jensen-Shannon bound (Song & Ermon, 2020).
-    average : Tensor, shape (C,), or None
-        Moving average of ln the partition function, None at first.
-
-    Returns
-    -------
-    Tensor, shape (C, n, n), and the new average
-    """
-    n = scores.shape[-1]
-    pairs = n * (n - 1)
-    if objective == "infonce":
-        slope = scores.softmax(-1).div_(n)
-        slope.diagonal(dim1=-2, dim2=-1).sub_(1 / n)
-        return slope, None
-    if objective == "smile":
-        on = torch.sigmoid(-scores.diagonal(dim1=-2, dim2=-1)).div_(-n)
-        slope = torch.sigmoid(scores).div_(pairs)
-        slope.diagonal(dim1=-2, dim2=-1).copy_(on)
-        return slope, None
-    off = scores.clone()
-    off.diagonal(dim1=-2, dim2=-1).fill_(-torch.inf)
-    top = off.amax((-2, -1))
-    weights = off.sub_(top[:, None, None]).exp_()
-    if objective == "nwj":
-        level = torch.ones_like(top)
-    else:
-        now = top + weights.sum((-2, -1)).log() - math.log(pairs)
-        level = average = (
-            now
-            if average is None
-            else torch.logaddexp(average + math.log(1 - EMA_RATE), now + math.log(EMA_RATE))
-        )
-    slope = weights.mul_(((top - level).exp() / pairs)[:, None, None])
-    slope.diagonal(dim1=-2, dim2=-1).fill_(-1 / n)
-    return slope, average
+    def _back_quadratic(
+        self, side: str, found: _Features, on_line: torch.Tensor, on_lift: torch.Tensor
+    ) -> None:
+        lifted = found.line * on_lift
+        self.bend_slope[side][..., 0] = (lifted * found.line).sum(1).mul_(-0.5)
+        on_line = on_line - lifted * self.bend[side].mT
+        torch.matmul(found.inputs.mT, on_line, out=self.slope[f"p{side}"])
 
 
 def train_networks(
@@ -279,7 +240,7 @@ def train_networks(
         Belghazi et al. (2018); Nguyen, Wainwright & Jordan (2010); van den Oord et al. (2018);
         Song & Ermon (2020).
     training : Training
-        Steps, batch size, weight decay, noise, learning rate of the scale, patience.
+        Steps, batch size, weight decay, noise and so on.
 
     Returns
     -------
@@ -288,14 +249,14 @@ def train_networks(
     """
     generator = torch.Generator().manual_seed(seed)
     samples = torch.from_numpy(x), torch.from_numpy(y)
-    scales = [INITIAL_SCALE if b is None else INITIAL_SCALE_ON_BASE for b in base]
-    networks = Networks(x.shape[-1], y.shape[-1], scales, generator)
+    scales = [training.scale if b is None else INITIAL_SCALE_ON_BASE for b in base]
+    networks = Networks(x.shape[-1], y.shape[-1], scales, training.rank, generator)
     bases = _as_tensors(base, len(x))
-    optimizer = _optimizer(networks, training)
+    optimizer, schedule = _optimizer(networks, training)
     drawn_from = [torch.from_numpy(indices) for indices in fit]
     batch = min(training.batch, *(len(indices) for indices in fit))
     base_scores = torch.zeros(len(fit), batch, batch)
-    judge = _info_nce if objective == "infonce" else donsker_varadhan
+    judge = info_nce if objective == "infonce" else donsker_varadhan
     judged_on = [torch.from_numpy(v[:JUDGED_ON]) for v in validate]
 
     def judged() -> torch.Tensor:
@@ -317,7 +278,8 @@ def train_networks(
                 torch.matmul(left[rows[c]], right[rows[c]].T, out=base_scores[c])
         average = networks.descend(bx, by, base_scores, objective, average)
         optimizer.step()
-        if step % CHECK_EVERY:
+        schedule.step()
+        if step % training.check_every:
             continue
         value = judged()
         better = value > best + 1e-3
@@ -343,13 +305,20 @@ def _as_tensors(base: list[Critic | None], samples: int) -> list[tuple[torch.Ten
     ]  # fmt: skip
 
 
-def _optimizer(networks: Networks, training: Training) -> torch.optim.Optimizer:
-    """Weights decay, scales and offsets do not."""
+def _optimizer(networks: Networks, training: Training) -> tuple[torch.optim.Optimizer, LambdaLR]:
+    """Weights decay, all else does not."""
     decaying = {
-        "params": [networks.weights], "lr": LEARNING_RATE, "weight_decay": training.weight_decay,
+        "params": [networks.weights], "lr": training.learning_rate,
+        "weight_decay": training.weight_decay,
     }  # fmt: skip
     free = {"params": [networks.free], "lr": training.scale_rate, "weight_decay": 0.0}
-    return torch.optim.AdamW([decaying, free], fused=True)
+    optimizer = torch.optim.AdamW([decaying, free], fused=True)
+
+    def share(step: int) -> float:
+        done = step / training.steps if training.annealed else 0.0
+        return (1 + math.cos(math.pi * done)) / 2
+
+    return optimizer, LambdaLR(optimizer, share)
 
 
 def _noisy(

@@ -26,6 +26,32 @@ def test_known_answer(bits):
     assert e.bits < bits + (e.high - e.low) / 2
 
 
+@pytest.mark.parametrize(
+    ("n", "dimensions", "bits", "at_least"),
+    [(1000, 4, 1.0, 0.85), (1000, 4, 2.0, 1.75), (5000, 20, 2 / math.log(2), 1.7 / math.log(2))],
+)
+def test_a_network_alone_finds_nearly_all_of_a_gaussian(n, dimensions, bits, at_least):
+    """Over one seed, of which medians over five are at least 0.03 bit above these limits."""
+    e = mine(*channels.gaussian(n, dimensions=dimensions, bits=bits)[:2], permutations=99)
+    assert at_least < e.bits < bits + (e.high - e.low) / 2
+    assert e.low < bits
+
+
+@pytest.mark.parametrize(
+    ("pairs", "at_least"),
+    [
+        (channels.xor_of_signs(2000), 0.8),
+        (channels.additive_uniform(1500), 2.05),
+        (channels.student_t(1500), 0.5),
+        (channels.clusters(1500), 3.1),
+    ],
+    ids=lambda value: value.exact.method if isinstance(value, tuple) else "",
+)
+def test_a_network_alone_on_what_is_not_gaussian(pairs, at_least):
+    e = mine(pairs.x, pairs.y, permutations=99)
+    assert at_least < e.bits < pairs.exact.bits + (e.high - e.low) / 2
+
+
 def test_independent():
     """Five seeds; a p-value at or below 0.002 is a false alarm, together 0.01."""
     for seed in range(5):

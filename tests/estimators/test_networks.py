@@ -6,9 +6,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from leakage.estimators.networks import EMA_RATE, Networks, donsker_varadhan, loss_slope
+from leakage.estimators.networks import Networks
+from leakage.estimators.objectives import EMA_RATE, donsker_varadhan, loss_slope
 
-COUNT, BATCH, DX, DY = 3, 20, 4, 6
+COUNT, BATCH, DX, DY, RANK = 3, 20, 4, 6, 5
 
 
 def loss(scores, objective, average):
@@ -34,19 +35,23 @@ def loss(scores, objective, average):
 def scores_of(weights, free, shapes, x, y, base):
     parts, at = {}, 0
     for name, (rows, columns) in shapes.items():
-        parts[name] = weights[:, at : at + rows * columns].reshape(-1, rows, columns)
+        parts[name] = weights[:, at : at + rows * columns].reshape(len(weights), rows, columns)
         at += rows * columns
     f, g = (
         F.normalize(torch.relu(v @ parts[f"{s}1"] + parts[f"b{s}"]) @ parts[f"{s}2"], dim=-1)
         for s, v in (("x", x), ("y", y))
     )
-    return free[:, :1, None].exp() * f @ g.mT + free[:, 1:, None] + base
+    cosine = free[:, :1, None].exp() * f @ g.mT + free[:, 1:2, None]
+    p, q = x @ parts["px"], y @ parts["py"]
+    a, b = free[:, None, 2:].chunk(2, -1)
+    own, other = (a * p**2).sum(-1) / 2, (b * q**2).sum(-1) / 2
+    return cosine + p @ q.mT - own[:, :, None] - other[:, None, :] + base
 
 
-@pytest.fixture
-def batch():
+@pytest.fixture(params=[0, RANK], ids=["cosine", "and quadratic"])
+def batch(request):
     generator = torch.Generator().manual_seed(0)
-    networks = Networks(DX, DY, [0.2, 1.5, 4.0], generator)
+    networks = Networks(DX, DY, [0.2, 1.5, 4.0], request.param, generator)
     networks.weights.add_(0.1 * torch.randn(networks.weights.shape, generator=generator))
     networks.free.add_(0.3)
     shapes = ((COUNT, BATCH, DX), (COUNT, BATCH, DY), (COUNT, BATCH, BATCH))
