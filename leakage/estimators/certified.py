@@ -1,7 +1,8 @@
 """A lower bound on mutual information that holds with a stated confidence at finite n."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, product
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -11,7 +12,7 @@ from leakage.arguments import check_one_of, check_seed
 from leakage.estimate import Estimate
 from leakage.estimators.bounds import log_partition
 from leakage.estimators.candidates import Candidate, Samples
-from leakage.estimators.learning import Learned, learn
+from leakage.estimators.learning import ONLY_TRAINS, Learned, learn
 from leakage.evidence.betting import PARTNERS, Bets, bet_on_pairs, log_factor
 from leakage.evidence.p_values import positive
 from leakage.evidence.samples import check_samples
@@ -20,12 +21,10 @@ from leakage.evidence.splits import split_by_group
 #: Critics to choose from: all, or those without a network.
 CertifiedMethod = Literal["auto", "canonical"]
 
-#: Folds that only train.
-ONLY_TRAINS = 1
+#: Samples that a critic is taught by, at least: four parts of two.
+FEWEST = 8
 #: Stakes to choose from on validation, as shares of the largest that cannot go bankrupt.
-STAKES = np.geomspace(0.02, 0.95, 12)
-#: What multiples of the chosen stake make of a capital is averaged.
-MULTIPLES = (0.5, 1.0, 2.0)
+STAKES = np.array([0.05, 0.1, 0.2, 0.4, 0.7, 0.95])
 #: A critic is clipped to a range, or cut into two levels at a quantile of unpaired scores; in nats.
 LOWEST = (-0.5, -1.0, -1.5, -2.5, -4.0)
 HIGHEST = (0.3, 0.5, 0.7, 0.85, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0)
@@ -146,32 +145,34 @@ def _levels(validated: list[np.ndarray]) -> Iterator[tuple[_Bounded, np.ndarray]
         if right <= wrong:
             continue
         low, high = math.log((1 - right) / (1 - wrong)), math.log(right / wrong)
-        for lowest in sorted({max(low, limit) for limit in LOWEST}):
-            for highest in sorted({min(high, limit) for limit in HIGHEST}):
-                bounded = _Bounded(lowest, highest, cut=cut)
-                yield bounded, np.concatenate([part.means(bounded) for part in parts])
+        lows = sorted({max(low, limit) for limit in LOWEST})
+        highs = sorted({min(high, limit) for limit in HIGHEST})
+        for lowest, highest in product(lows, highs):
+            bounded = _Bounded(lowest, highest, cut=cut)
+            yield bounded, np.concatenate([part.means(bounded) for part in parts])
 
 
-def _clipped(validated: Iterable[np.ndarray]) -> Iterator[tuple[_Bounded, np.ndarray]]:
+def _clipped(validated: Sequence[np.ndarray]) -> Iterator[tuple[_Bounded, np.ndarray]]:
     """Ranges of the calibrated critic."""
     constant = float(np.mean([log_partition(s) for s in validated]))
-    for lowest in LOWEST:
-        for highest in HIGHEST:
-            bounded = _Bounded(lowest, highest, constant)
-            means = []
-            for scores in map(bounded, validated):
-                own, crossed = scores.diagonal(), np.exp(scores)
-                n = len(own)
-                row = (crossed.sum(1) - np.exp(own)) / (n - 1)
-                column = (crossed.sum(0) - np.exp(own)) / (n - 1)
-                means.append(_means(own, row, column))
-            yield bounded, np.concatenate(means)
+    for lowest, highest in product(LOWEST, HIGHEST):
+        bounded = _Bounded(lowest, highest, constant)
+        yield bounded, np.concatenate([_means_of(bounded(s)) for s in validated])
+
+
+def _means_of(scores: np.ndarray) -> np.ndarray:
+    """Mean outcome of each unit with all others."""
+    own, crossed = scores.diagonal(), np.exp(scores)
+    np.fill_diagonal(crossed, 0)
+    others = len(own) - 1
+    return _means(own, crossed.sum(1) / others, crossed.sum(0) / others)
 
 
 def _best(learned: Learned, needed: float) -> _Choice | None:
     """The bounded critic that promises most on validation samples."""
     best = None
-    kinds = [(c, _levels(c.scores(learned.judged))) for c in learned.candidates]
+    kinds: list[tuple[Candidate | None, Iterator[tuple[_Bounded, np.ndarray]]]] = []
+    kinds += [(c, _levels(c.scores(learned.judged))) for c in learned.candidates]
     if learned.validated:
         kinds.append((None, _clipped(learned.validated)))
     for candidate, choices in kinds:
@@ -198,25 +199,26 @@ def _bets(
     groups: np.ndarray,
     choice: _Choice,
     rng: np.random.Generator,
-) -> Iterator[list[Bets]]:
-    """Of random sets of groups of a fold: the bets with each multiple of the stake."""
-    names = rng.permutation(np.unique(groups[rows]))
+) -> list[Bets]:
+    """Bets on random sets of groups of a fold."""
+    names, bounded = rng.permutation(np.unique(groups[rows])), choice.bounded
+    bets = []
     for part in np.array_split(names, math.ceil(len(names) / PARTNERS)):
         held = rows[np.isin(groups[rows], part)]
-        kernel = _kernel(_by_group(choice.bounded(scored(held)), groups[held]))
-        yield [
-            bet_on_pairs(
-                kernel, choice.bounded.least, max(choice.promise, 0.0),
-                min(multiple * choice.stake, STAKES[-1]), rng,
-            )
-            for multiple in MULTIPLES
-        ]  # fmt: skip
+        kernel = _kernel(_by_group(bounded(scored(held)), groups[held]))
+        bets.append(
+            bet_on_pairs(kernel, bounded.least, max(choice.promise, 0.0), choice.stake, rng)
+        )
+    return bets
 
 
-def _log_e_value(sets: list[list[Bets]], nats: float) -> float:
-    """ln of the capital that betting on "the information exceeds `nats`" has made."""
-    capital = [sum(bets.log_capital(nats) for bets in one) for one in zip(*sets, strict=True)]
-    return float(logsumexp(capital)) - math.log(len(capital))
+def _log_e_value(made: list[list[Bets]], begins: int, nats: float) -> float:
+    """ln of the capital that betting on "the information exceeds `nats`" has made.
+
+    It is the mean of those that bet on all folds, on all but the first, and so on.
+    """
+    folds = np.array([sum(bets.log_capital(nats) for bets in fold) for fold in made])
+    return float(logsumexp([folds[b:].sum() for b in range(begins)])) - math.log(begins)
 
 
 def certified_mi(
@@ -235,11 +237,10 @@ def certified_mi(
     No assumption on the distribution, no large-sample argument. A critic T learnt on earlier folds
     is clipped, or cut into two levels, whichever promises more on validation. By Nguyen,
     Wainwright & Jordan (2010) the mean of T over pairs minus the mean of e^T over mixed pairs plus
-    1 is at most I(X; Y) in nats. A gambler who bets that it is more than a value v on blocks of
-    two groups, at odds that would be fair for v, multiplies a capital whose expectation cannot
-    exceed 1 if v is the truth. Capitals of consecutive folds are multiplied, those of many
-    pairings and stakes averaged. The bound is the smallest v against which the capital stays below
-    1 / (1 - confidence).
+    1 is at most I(X; Y) in nats, whatever T is. Two groups have an outcome with that mean: half of
+    both own T minus half of both crossed e^T plus 1; it cannot fall below a least value. The bound
+    is the smallest v against which the capital of a gambler, who bets that the mean is more than v,
+    stays below 1 / (1 - `confidence`).
 
     Parameters
     ----------
@@ -268,6 +269,18 @@ def certified_mi(
     ValueError, TypeError
         As `leakage.estimate_mi`; an unknown method, a confidence not between 0 and 1.
 
+    Notes
+    -----
+    Why the bound holds: let v be I(X; Y). A stake on an outcome is its distance from the least
+    value over that of v, whose expectation is at most 1 given all earlier folds, which alone have
+    taught the critic and set the stake. The groups of a fold are paired up, so that no group is in
+    two pairs: outcomes are independent of each other, and the product of their factors has an
+    expectation of at most 1, too. So has its mean over ways to pair up the groups, drawn by
+    `leakage.evidence.betting.bet_on_pairs`, the product over folds, and the mean of the capitals
+    that begin to bet after the first fold and after later ones. By Markov's inequality the
+    capital reaches 1 / (1 - `confidence`) with probability at most 1 - `confidence`. It falls as v
+    grows, so that whenever the bound exceeds I(X; Y), the capital against I(X; Y) has reached that.
+
     References
     ----------
     Nguyen, Wainwright & Jordan (2010), Estimating divergence functionals; Waudby-Smith & Ramdas
@@ -290,26 +303,31 @@ def certified_mi(
     fold = split_by_group(groups, folds, rng)
     samples = Samples.of(x, y, groups, components, seed)
     threshold = -math.log(1 - confidence)
-    tested = [np.flatnonzero(fold == t) for t in range(ONLY_TRAINS, folds)]
-    pairs = sum(len(np.unique(groups[later])) // 2 for later in tested)
-    made = []
-    for t, later in enumerate(tested, ONLY_TRAINS):
-        rows = np.flatnonzero(fold < t)
-        if min(len(np.unique(groups[part])) for part in (rows, later)) < 2:
+    begins = max(1, int(ONLY_TRAINS * folds))
+    pairs = sum(len(np.unique(groups[fold == t])) // 2 for t in range(1, folds))
+    made: list[list[Bets]] = []
+    for t in range(1, folds):
+        made.append([])
+        rows, later = np.flatnonzero(fold < t), np.flatnonzero(fold == t)
+        fewest = min(len(np.unique(groups[part])) for part in (rows, later))
+        if fewest < 2 or len(rows) < FEWEST:
             continue  # nothing to validate on, or no pair to bet on
         learned = learn(samples, rows, method, rng)
-        choice = _best(learned, (threshold + math.log(len(MULTIPLES))) / pairs)
+        choice = _best(learned, (threshold + math.log(begins)) / pairs)
         if choice is None:
             continue  # no critic tells pairs from others, not even on validation
         scored = choice.candidate.final().scores if choice.candidate else learned.scores
-        made += _bets(scored, later, groups, choice, rng)
+        made[-1] = _bets(scored, later, groups, choice, rng)
+
+    def log_e_value(value: float) -> float:
+        return _log_e_value(made, begins, value)
 
     nats = 0.0
-    if made and _log_e_value(made, 0.0) > threshold:
-        highest = max(float(bets.outcomes.max()) for one in made for bets in one)
-        nats = _largest(lambda v: _log_e_value(made, v) > threshold, highest)
+    if log_e_value(0.0) > threshold:
+        highest = max(float(bets.outcomes.max()) for bets in chain(*made))
+        nats = _largest(lambda value: log_e_value(value) > threshold, highest)
     bits = float(nats) / math.log(2)
-    p_value = positive(min(1.0, math.exp(-_log_e_value(made, 0.0)))) if made else 1.0
+    p_value = positive(min(1.0, math.exp(-log_e_value(0.0))))
     return Estimate(
         bits,
         bits,

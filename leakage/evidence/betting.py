@@ -59,11 +59,15 @@ def bet_on_pairs(
 ) -> Bets:
     """Ways to pair up units, drawn such that few are enough for the mean over all of them.
 
-    Each way multiplies factors of pairs without a common unit, whose expected product is at most 1
-    if the mean is at most the value bet against; so is that of the mean over all ways. A partner is
-    drawn with a probability that grows with the factor that the pair would bring at `value`, and
-    the way counts the less for it: the drawn mean has the mean over all ways as its expectation
-    given the units, whatever `value` is, and so cannot make a fair bet unfair.
+    A way multiplies the factors of pairs that share no unit. If units are independent and the mean
+    outcome of two is at most the value bet against, the product's expectation is at most 1, and so
+    is that of its mean over all ways. That mean wastes no pair: it grows like a bet on the mean
+    over all pairs, whose noise is far smaller than that of any one way.
+
+    The first unit without a partner is given one, with a probability that grows with the factor
+    that the pair would bring at `value`, and the way counts the less for it. Given the units, the
+    drawn mean then has the mean over all ways as its expectation, whatever is bet against, so that
+    a fair bet stays fair.
 
     Parameters
     ----------
