@@ -21,7 +21,8 @@ from provenance import stamp
 from scipy.stats import binomtest, kstest
 
 import leakage
-from leakage.truth.channels import clusters, gaussian
+from leakage.estimate import Estimate, entropy
+from leakage.truth.channels import clusters, gaussian, student_t
 
 NATS = 1 / np.log(2)  # bits in a nat
 
@@ -68,10 +69,31 @@ def dependent(draw: Callable) -> Callable:
 
 def certified(draw: Callable) -> Callable:
     def run(seed: int):
-        x, y, exact = draw(seed)
-        return leakage.certified_mi(x, y, seed=seed).bits, exact.bits
+        x, y, exact, *groups = draw(seed)
+        bound = leakage.certified_mi(x, y, groups=groups[0] if groups else None, seed=seed)
+        return bound.bits, exact.bits
 
     return run
+
+
+def flipped_bits(seed: int):
+    """Even bits, one in twenty flipped: ln 2 minus the entropy of the flips, 0.49 nats."""
+    rng = np.random.default_rng(seed)
+    x = rng.integers(0, 2, (300, 1))
+    exact = Estimate(1 - entropy(np.array([19, 1])), None, None, None, 300, "flipped bits", "exact")
+    return x, x ^ (rng.random((300, 1)) < 0.05), exact
+
+
+def copies(seed: int):
+    """Every pair five times, each five under one group."""
+    x, y, exact = gaussian(60, bits=0.35 * NATS, seed=seed)
+    return np.repeat(x, 5, 0), np.repeat(y, 5, 0), exact, np.repeat(range(60), 5)
+
+
+def huge_group(seed: int):
+    """Half of all pairs under one group."""
+    x, y, exact = gaussian(160, bits=0.35 * NATS, seed=seed)
+    return x, y, exact, np.maximum(np.arange(160) - 79, 0)
 
 
 NULLS = {
@@ -93,6 +115,10 @@ CERTIFIED = {
     "Gaussian, d = 20, 0.3 nats": lambda s: gaussian(2000, dimensions=20, bits=0.3 * NATS, seed=s),
     "Gaussian, d = 1, 0.3 nats": lambda s: gaussian(2000, bits=0.3 * NATS, seed=s),
     "10 clusters, 2.3 nats": lambda s: clusters(2000, seed=s),
+    "Cauchy, 0.69 nats, n = 500": lambda s: student_t(500, correlation=0.779, freedom=1, seed=s),
+    "one bit in 20 flipped, 0.49 nats, n = 300": flipped_bits,
+    "60 groups of 5 copies, 0.35 nats": copies,
+    "one group of 80 and 80 of one, 0.35 nats": huge_group,
 }
 POWER = "Gaussian, d = 8, 0.1 nats, n = 600"
 

@@ -1,7 +1,8 @@
 """A lower bound on mutual information that holds with a stated confidence at finite n."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, product
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -11,7 +12,8 @@ from leakage.arguments import check_one_of, check_seed
 from leakage.estimate import Estimate
 from leakage.estimators.bounds import log_partition
 from leakage.estimators.candidates import Candidate, Samples
-from leakage.estimators.learning import Learned, earlier_folds, learn
+from leakage.estimators.learning import ONLY_TRAINS, Learned, learn
+from leakage.evidence.betting import PARTNERS, Bets, bet_on_pairs, log_factor
 from leakage.evidence.p_values import positive
 from leakage.evidence.samples import check_samples
 from leakage.evidence.splits import split_by_group
@@ -19,16 +21,14 @@ from leakage.evidence.splits import split_by_group
 #: Critics to choose from: all, or those without a network.
 CertifiedMethod = Literal["auto", "canonical"]
 
-#: Stakes, as shares of the largest that cannot go bankrupt; what they win is averaged.
-STAKES = np.array([0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 0.95])
-#: Random ways to pair up the samples of a fold; their capitals are averaged.
-PAIRINGS = 50
+#: Samples that a critic is taught by, at least: four parts of two.
+FEWEST = 8
+#: Stakes to choose from on validation, as shares of the largest that cannot go bankrupt.
+STAKES = np.array([0.05, 0.1, 0.2, 0.4, 0.7, 0.95])
 #: A critic is clipped to a range, or cut into two levels at a quantile of unpaired scores; in nats.
-LOWEST = (-1.5, -2.5, -4.0)
+LOWEST = (-0.5, -1.0, -1.5, -2.5, -4.0)
 HIGHEST = (0.3, 0.5, 0.7, 0.85, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0)
 CUTS = (0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.998)
-#: Validation outcomes that the choice among these looks at.
-LOOKED_AT = 2000
 
 
 class _Bounded(NamedTuple):
@@ -36,11 +36,12 @@ class _Bounded(NamedTuple):
 
     low: float
     high: float
+    constant: float = 0.0  # taken off before clipping
     cut: float | None = None  # with two levels: where the upper one begins
 
     def __call__(self, scores: np.ndarray) -> np.ndarray:
         if self.cut is None:
-            return np.clip(scores, self.low, self.high)
+            return np.clip(scores - self.constant, self.low, self.high)
         return np.where(scores > self.cut, self.high, self.low)
 
     @property
@@ -49,27 +50,31 @@ class _Bounded(NamedTuple):
         return self.low - math.exp(self.high) + 1
 
 
-class _Bets(NamedTuple):
-    """Outcomes of one fold: their mean is at most I(X; Y) in nats, their least value known."""
+class _Choice(NamedTuple):
+    """A bounded critic, and the bound and stake that validation samples promise with it.
 
-    outcomes: np.ndarray  # (PAIRINGS, blocks)
-    least: float
-
-
-def _outcomes(scores: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-    """Of blocks of two: half of both own scores minus half of both crossed ones, exponentiated."""
-    own = scores.diagonal()
-    return (own[i] + own[j] - np.exp(scores[i, j]) - np.exp(scores[j, i])) / 2 + 1
-
-
-def _log_growth(outcomes: np.ndarray, least: float, nats: float) -> np.ndarray:
-    """ln of the factor on a capital that each outcome brings, for each of the stakes.
-
-    A stake s of the capital on "the mean is more than `nats`" becomes s times the outcome's
-    distance from the least one over that of `nats`: a fair bet if `nats` is the mean.
+    The promise is below 0 where nothing would be certified: what is missing of the growth.
     """
-    gain = (outcomes - least) / (nats - least) - 1
-    return np.log1p(np.multiply.outer(STAKES, gain))
+
+    promise: float
+    stake: float
+    candidate: Candidate | None  # None for the calibrated critic
+    bounded: _Bounded
+
+
+def _kernel(scores: np.ndarray) -> np.ndarray:
+    """Of all pairs of units: half of both own scores minus half of both crossed ones' e^T, plus 1.
+
+    `scores` has own scores on its diagonal and e^T elsewhere.
+    """
+    own = scores.diagonal() / 2
+    return own[:, None] + own - (scores + scores.T) / 2 + 1
+
+
+def _means(own: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """Mean outcome of each unit with all others, of the means of e^T in its row and column."""
+    others = (own.sum() - own) / (len(own) - 1)
+    return (own + others - row - column) / 2 + 1
 
 
 def _largest(exceeded: Callable[[float], bool], highest: float) -> float:
@@ -81,102 +86,139 @@ def _largest(exceeded: Callable[[float], bool], highest: float) -> float:
     return low
 
 
-def _cuts(validated: Iterable[np.ndarray]) -> Iterator[_Bounded]:
+def _growth(means: np.ndarray, least: float, nats: float) -> np.ndarray:
+    """ln of the factor by which a pair grows the capital, averaged over all pairings, by stake.
+
+    Factors of a pair are close to a product of one for each unit, which is the mean factor of the
+    unit with all others, over the root of the mean of all.
+    """
+    stakes = STAKES[:, None]
+    each = log_factor(means, least, nats, stakes).mean(1)
+    return 2 * each - log_factor(means.mean(keepdims=True), least, nats, stakes)[:, 0]
+
+
+def _promise(
+    means: np.ndarray, least: float, needed: float, best: float
+) -> tuple[float, float] | None:
+    """Promised bound and stake if each pair has to grow the capital by `needed`; None: not best."""
+
+    def spare(nats: float) -> float:
+        return float(_growth(means, least, nats).max()) - needed
+
+    if spare(max(best, 0.0)) <= min(best, 0.0):
+        return None
+    nats = 0.0
+    if spare(0.0) > 0:
+        nats = _largest(lambda value: spare(value) > 0, float(means.max()))
+    stake = float(STAKES[_growth(means, least, nats).argmax()])
+    return (nats if nats > 0 else spare(0.0)), stake
+
+
+class _Cut(NamedTuple):
+    """Scores of a validation part, cut in two: own ones above, shares above by row and column."""
+
+    own: np.ndarray
+    row: np.ndarray
+    column: np.ndarray
+
+    @classmethod
+    def of(cls, scores: np.ndarray, cut: float) -> "_Cut":
+        above = scores > cut
+        own = above.diagonal().astype(float)
+        others = len(own) - 1
+        return cls(own, (above.sum(1) - own) / others, (above.sum(0) - own) / others)
+
+    def means(self, bounded: _Bounded) -> np.ndarray:
+        low, high = math.exp(bounded.low), math.exp(bounded.high)
+        own = bounded.low + (bounded.high - bounded.low) * self.own
+        return _means(own, low + (high - low) * self.row, low + (high - low) * self.column)
+
+
+def _levels(validated: list[np.ndarray]) -> Iterator[tuple[_Bounded, np.ndarray]]:
     """Two levels, each the log-likelihood ratio of its side of the cut, limited."""
-    own = np.concatenate([s.diagonal() for s in validated])
     others = np.concatenate([s[~np.eye(len(s), dtype=bool)] for s in validated])
     for cut in np.unique(np.quantile(others, CUTS)):
-        right = (np.count_nonzero(own > cut) + 0.5) / (len(own) + 1)
+        parts = [_Cut.of(scores, cut) for scores in validated]
+        own = np.concatenate([part.own for part in parts])
+        right = (own.sum() + 0.5) / (len(own) + 1)
         wrong = max((np.count_nonzero(others > cut) + 0.5) / (len(others) + 1), 1 / len(own))
         if right <= wrong:
             continue
         low, high = math.log((1 - right) / (1 - wrong)), math.log(right / wrong)
         lows = sorted({max(low, limit) for limit in LOWEST})
-        highs = sorted({min(high, limit) for limit in HIGHEST if limit >= 0.5})
-        yield from (_Bounded(a, b, cut) for a in lows for b in highs)
+        highs = sorted({min(high, limit) for limit in HIGHEST})
+        for lowest, highest in product(lows, highs):
+            bounded = _Bounded(lowest, highest, cut=cut)
+            yield bounded, np.concatenate([part.means(bounded) for part in parts])
 
 
-def _promise(outcomes: np.ndarray, weights: np.ndarray, least: float, needed: float) -> float:
-    """The bound if outcomes came like these and the capital had to grow so much by each.
-
-    Below 0 where nothing would be certified: what is missing of that growth.
-    """
-
-    def spare(nats: float) -> float:
-        return float((_log_growth(outcomes, least, nats) @ weights).max()) - needed
-
-    most = float(outcomes.max())
-    if most <= 0 or spare(0.0) <= 0:
-        return spare(0.0)
-    return _largest(lambda nats: spare(nats) > 0, most)
+def _clipped(validated: Sequence[np.ndarray]) -> Iterator[tuple[_Bounded, np.ndarray]]:
+    """Ranges of the calibrated critic."""
+    constant = float(np.mean([log_partition(s) for s in validated]))
+    for lowest, highest in product(LOWEST, HIGHEST):
+        bounded = _Bounded(lowest, highest, constant)
+        yield bounded, np.concatenate([_means_of(bounded(s)) for s in validated])
 
 
-def _counted_outcomes(
-    validated: list[np.ndarray], pairs: list[tuple], bounded: _Bounded
-) -> tuple[np.ndarray, np.ndarray]:
-    """The nine outcomes that two levels can have, and their shares."""
-    counts = np.zeros((3, 3))
-    for scores, (i, j) in zip(validated, pairs, strict=True):
-        above = (scores > bounded.cut).astype(int)
-        own = above.diagonal()
-        np.add.at(counts, (own[i] + own[j], above[i, j] + above[j, i]), 1)
-    n = np.arange(3)
-    own = n * bounded.high + (2 - n) * bounded.low
-    crossed = n * np.exp(bounded.high) + (2 - n) * np.exp(bounded.low)
-    return ((own[:, None] - crossed) / 2 + 1).ravel(), counts.ravel() / counts.sum()
+def _means_of(scores: np.ndarray) -> np.ndarray:
+    """Mean outcome of each unit with all others."""
+    own, crossed = scores.diagonal(), np.exp(scores)
+    np.fill_diagonal(crossed, 0)
+    others = len(own) - 1
+    return _means(own, crossed.sum(1) / others, crossed.sum(0) / others)
 
 
-class _Choice(NamedTuple):
-    promise: float
-    candidate: Candidate | None  # None for the calibrated critic
-    bounded: _Bounded
-
-
-def _choices(
-    learned: Learned, constant: float, needed: float, rng: np.random.Generator
-) -> Iterator[_Choice]:
-    """All bounded critics, and what each promises on validation samples."""
-    pairs = []
-    for rows in learned.judged:
-        i, j = rng.integers(0, len(rows), (2, LOOKED_AT // len(learned.judged)))
-        pairs.append((i[i != j], j[i != j]))
+def _best(learned: Learned, needed: float) -> _Choice | None:
+    """The bounded critic that promises most on validation samples."""
+    best = None
+    kinds: list[tuple[Candidate | None, Iterator[tuple[_Bounded, np.ndarray]]]] = []
+    kinds += [(c, _levels(c.scores(learned.judged))) for c in learned.candidates]
     if learned.validated:
-        for high in HIGHEST:
-            bounded = _Bounded(LOWEST[-1], high)
-            outcomes = np.concatenate(
-                [
-                    _outcomes(bounded(scores - constant), *pair)
-                    for scores, pair in zip(learned.validated, pairs, strict=True)
-                ]
-            )
-            weights = np.full(len(outcomes), 1 / len(outcomes))
-            yield _Choice(_promise(outcomes, weights, bounded.least, needed), None, bounded)
-    for candidate in learned.candidates:
-        validated = candidate.scores(learned.judged)
-        for bounded in _cuts(validated):
-            outcomes, weights = _counted_outcomes(validated, pairs, bounded)
-            yield _Choice(_promise(outcomes, weights, bounded.least, needed), candidate, bounded)
+        kinds.append((None, _clipped(learned.validated)))
+    for candidate, choices in kinds:
+        for bounded, means in choices:
+            found = _promise(means, bounded.least, needed, best.promise if best else -math.inf)
+            if found:
+                best = _Choice(*found, candidate, bounded)
+    return best
 
 
-def _bets(scores: np.ndarray, groups: np.ndarray, least: float, rng: np.random.Generator) -> _Bets:
-    """Outcomes of blocks of two groups, each group the mean of its rows."""
+def _by_group(scores: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Means over rows of groups: of own scores on the diagonal, of e^T of two groups elsewhere."""
     _, member, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     share = np.zeros((len(sizes), len(scores)))
     share[member, np.arange(len(scores))] = 1 / sizes[member]
-    own, crossed = share @ scores.diagonal(), share @ np.exp(scores) @ share.T
-    n = len(sizes) // 2
-    order = rng.permuted(np.tile(np.arange(len(sizes)), (PAIRINGS, 1)), axis=1)
-    i, j = order[:, :n], order[:, n : 2 * n]
-    return _Bets((own[i] + own[j] - crossed[i, j] - crossed[j, i]) / 2 + 1, least)
+    crossed = share @ np.exp(scores) @ share.T
+    np.fill_diagonal(crossed, share @ scores.diagonal())
+    return crossed
 
 
-def _log_e_value(folds: list[_Bets], nats: float) -> float:
-    """ln of the capital that betting on "the information exceeds `nats`" has made."""
-    capital = np.zeros(len(STAKES))
-    for outcomes, least in folds:
-        made = _log_growth(outcomes, least, nats).sum(-1)
-        capital += logsumexp(made, axis=1) - math.log(made.shape[1])
-    return float(logsumexp(capital)) - math.log(len(STAKES))
+def _bets(
+    scored: Callable[[np.ndarray], np.ndarray],
+    rows: np.ndarray,
+    groups: np.ndarray,
+    choice: _Choice,
+    rng: np.random.Generator,
+) -> list[Bets]:
+    """Bets on random sets of groups of a fold."""
+    names, bounded = rng.permutation(np.unique(groups[rows])), choice.bounded
+    bets = []
+    for part in np.array_split(names, math.ceil(len(names) / PARTNERS)):
+        held = rows[np.isin(groups[rows], part)]
+        kernel = _kernel(_by_group(bounded(scored(held)), groups[held]))
+        bets.append(
+            bet_on_pairs(kernel, bounded.least, max(choice.promise, 0.0), choice.stake, rng)
+        )
+    return bets
+
+
+def _log_e_value(made: list[list[Bets]], begins: int, nats: float) -> float:
+    """ln of the capital that betting on "the information exceeds `nats`" has made.
+
+    It is the mean of those that bet on all folds, on all but the first, and so on.
+    """
+    folds = np.array([sum(bets.log_capital(nats) for bets in fold) for fold in made])
+    return float(logsumexp([folds[b:].sum() for b in range(begins)])) - math.log(begins)
 
 
 def certified_mi(
@@ -195,11 +237,10 @@ def certified_mi(
     No assumption on the distribution, no large-sample argument. A critic T learnt on earlier folds
     is clipped, or cut into two levels, whichever promises more on validation. By Nguyen,
     Wainwright & Jordan (2010) the mean of T over pairs minus the mean of e^T over mixed pairs plus
-    1 is at most I(X; Y) in nats. A gambler who bets that it is more than a value v on blocks of
-    two groups, at odds that would be fair for v, multiplies a capital whose expectation cannot
-    exceed 1 if v is the truth. Capitals of consecutive folds are multiplied, those of many
-    pairings and stakes averaged. The bound is the smallest v against which the capital stays below
-    1 / (1 - confidence).
+    1 is at most I(X; Y) in nats, whatever T is. Two groups have an outcome with that mean: half of
+    both own T minus half of both crossed e^T plus 1; it cannot fall below a least value. The bound
+    is the smallest v against which the capital of a gambler, who bets that the mean is more than v,
+    stays below 1 / (1 - `confidence`).
 
     Parameters
     ----------
@@ -228,6 +269,18 @@ def certified_mi(
     ValueError, TypeError
         As `leakage.estimate_mi`; an unknown method, a confidence not between 0 and 1.
 
+    Notes
+    -----
+    Why the bound holds: let v be I(X; Y). A stake on an outcome is its distance from the least
+    value over that of v, whose expectation is at most 1 given all earlier folds, which alone have
+    taught the critic and set the stake. The groups of a fold are paired up, so that no group is in
+    two pairs: outcomes are independent of each other, and the product of their factors has an
+    expectation of at most 1, too. So has its mean over ways to pair up the groups, drawn by
+    `leakage.evidence.betting.bet_on_pairs`, the product over folds, and the mean of the capitals
+    that begin to bet after the first fold and after later ones. By Markov's inequality the
+    capital reaches 1 / (1 - `confidence`) with probability at most 1 - `confidence`. It falls as v
+    grows, so that whenever the bound exceeds I(X; Y), the capital against I(X; Y) has reached that.
+
     References
     ----------
     Nguyen, Wainwright & Jordan (2010), Estimating divergence functionals; Waudby-Smith & Ramdas
@@ -249,37 +302,32 @@ def certified_mi(
     rng = np.random.default_rng(seed)
     fold = split_by_group(groups, folds, rng)
     samples = Samples.of(x, y, groups, components, seed)
-    parts = earlier_folds(fold, groups)
-    blocks = sum(len(np.unique(groups[later])) // 2 for _, later in parts)
-    made = []
-    for rows, later in parts:
-        if len(np.unique(groups[later])) < 2:
-            continue  # no block of two to bet on
-        learned = learn(samples, rows, method, rng)
-        constant = (
-            float(np.mean([log_partition(s) for s in learned.validated]))
-            if learned.validated
-            else 0.0
-        )
-        needed = (math.log(len(STAKES)) - math.log(1 - confidence)) / blocks
-        choices = _choices(learned, constant, needed, rng)
-        best = max(choices, key=lambda choice: choice.promise, default=None)
-        if best is None:
-            continue  # no critic tells pairs from others, not even on validation
-        scores = (
-            learned.scores(later) - constant
-            if best.candidate is None
-            else best.candidate.final().scores(later)
-        )
-        made.append(_bets(best.bounded(scores), groups[later], best.bounded.least, rng))
-
     threshold = -math.log(1 - confidence)
+    begins = max(1, int(ONLY_TRAINS * folds))
+    pairs = sum(len(np.unique(groups[fold == t])) // 2 for t in range(1, folds))
+    made: list[list[Bets]] = []
+    for t in range(1, folds):
+        made.append([])
+        rows, later = np.flatnonzero(fold < t), np.flatnonzero(fold == t)
+        fewest = min(len(np.unique(groups[part])) for part in (rows, later))
+        if fewest < 2 or len(rows) < FEWEST:
+            continue  # nothing to validate on, or no pair to bet on
+        learned = learn(samples, rows, method, rng)
+        choice = _best(learned, (threshold + math.log(begins)) / pairs)
+        if choice is None:
+            continue  # no critic tells pairs from others, not even on validation
+        scored = choice.candidate.final().scores if choice.candidate else learned.scores
+        made[-1] = _bets(scored, later, groups, choice, rng)
+
+    def log_e_value(value: float) -> float:
+        return _log_e_value(made, begins, value)
+
     nats = 0.0
-    if made and _log_e_value(made, 0.0) > threshold:
-        highest = max(float(bets.outcomes.max()) for bets in made)
-        nats = _largest(lambda v: _log_e_value(made, v) > threshold, highest)
+    if log_e_value(0.0) > threshold:
+        highest = max(float(bets.outcomes.max()) for bets in chain(*made))
+        nats = _largest(lambda value: log_e_value(value) > threshold, highest)
     bits = float(nats) / math.log(2)
-    p_value = positive(min(1.0, math.exp(-_log_e_value(made, 0.0)))) if made else 1.0
+    p_value = positive(min(1.0, math.exp(-log_e_value(0.0))))
     return Estimate(
         bits,
         bits,
