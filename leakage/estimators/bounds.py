@@ -1,6 +1,7 @@
 """Variational bounds of a critic's scores, in bits, and how far noise moves them."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.special import logsumexp
@@ -70,7 +71,7 @@ def log_partition(scores: np.ndarray) -> float:
     return float(logsumexp(scores[~np.eye(n, dtype=bool)])) - math.log(n * (n - 1))
 
 
-def best_temperature(scores: list[np.ndarray], judge: str) -> tuple[float, float]:
+def best_temperature(scores: Sequence[np.ndarray], judge: str) -> tuple[float, float]:
     """Factor on the critics that serves them best on validation, and their mean bound with it.
 
     Both bounds are concave in the factor: Newton's steps within a bracket that the sign of the

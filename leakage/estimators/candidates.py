@@ -31,6 +31,9 @@ JUDGED_ON = 400
 BOUND_CLIP = 3.0
 #: Clusters of each side; chosen on `leakage.truth.channels.clusters`, which has ten.
 CLUSTERS = 20
+#: Numbers in x and y together, of which ranks are taken, and functions of one side made: more of
+#: them need gigabytes, and with so many samples networks find what these views show.
+MOST_RANKED, MOST_ENRICHED = 10_000_000, 2_000_000
 #: Samples that a part needs, to fit or to validate.
 FEWEST_ROWS = 4
 
@@ -64,7 +67,8 @@ class Samples(NamedTuple):
         cls, x: np.ndarray, y: np.ndarray, groups: np.ndarray, components: int, seed: int
     ) -> "Samples":
         """Samples, each coordinate sorted once for all folds."""
-        ranks = (Ranks(x), Ranks(y)) if _covariance_is_known(x, y, len(x)) else None
+        small = x.size + y.size <= MOST_RANKED
+        ranks = (Ranks(x), Ranks(y)) if small and _covariance_is_known(x, y, len(x)) else None
         return cls(x, y, groups, ranks, components, seed)
 
     def views(self, rows: np.ndarray) -> dict[str, View]:
@@ -76,7 +80,8 @@ class Samples(NamedTuple):
         if self.ranks and _covariance_is_known(self.x, self.y, len(rows)):
             ranked = self.ranks[0].normal_scores(rows), self.ranks[1].normal_scores(rows)
             views["ranked"] = ranked
-            views |= enriched(ranked, (self.x, self.y), rows)
+            if self.x.size + self.y.size <= MOST_ENRICHED:
+                views |= enriched(ranked, (self.x, self.y), rows)
         return views
 
     def _whitened(self, side: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -150,12 +150,6 @@ def canonical_test(
         fit, rows = np.flatnonzero(fold < test), np.flatnonzero(fold == test)
         with one_thread():
             a, b = (whitened(v, fit, components, seed) for v in (x, y))
-            critic = linear_critic(a, b, fit)
-        judged.append(
-            JudgedFold.of(
-                Strata.of(units[rows], rng),
-                lambda r, rows=rows, critic=critic: critic.scores(rows[r]),
-                len(fit),
-            )
-        )
+            critic = linear_critic(a, b, fit).of(rows)
+        judged.append(JudgedFold.of(Strata.of(units[rows], rng), critic.scores, len(fit)))
     return LeakTest(*sequential_test(judged, permutations, rng))

@@ -15,7 +15,7 @@ from leakage.estimators.candidates import Candidate, Samples
 from leakage.estimators.learning import ONLY_TRAINS, Learned, learn
 from leakage.evidence.betting import PARTNERS, Bets, bet_on_pairs, log_factor
 from leakage.evidence.p_values import positive
-from leakage.evidence.samples import check_samples
+from leakage.evidence.samples import usable_samples
 from leakage.evidence.splits import split_by_group
 
 #: Critics to choose from: all, or those without a network.
@@ -296,7 +296,7 @@ def certified_mi(
     """
     check_seed(seed)
     check_one_of("method", method, get_args(CertifiedMethod))
-    x, y, groups = check_samples(x, y, groups, folds)
+    x, y, groups, _ = usable_samples(x, y, groups, folds, seed)
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be between 0 and 1, not {confidence}")
     rng = np.random.default_rng(seed)

@@ -37,6 +37,10 @@ class Critic(NamedTuple):
         """T of all pairs of the samples `rows`: (n, n)."""
         return self.left[rows].astype(np.float64) @ self.right[rows].astype(np.float64).T
 
+    def of(self, rows: np.ndarray) -> "Critic":
+        """The same critic of the samples `rows` alone, which it numbers from 0."""
+        return Critic(self.left[rows], self.right[rows])
+
 
 def mean_critic(critics: list[Critic]) -> Critic:
     """The critic whose scores are the mean of those of `critics`."""
@@ -74,10 +78,11 @@ class Ranks:
     """
 
     def __init__(self, values: np.ndarray):
-        self.order = np.argsort(values, axis=0, kind="stable")
+        # half the memory of numpy's own index: the largest arrays of a large sample
+        self.order = np.argsort(values, axis=0, kind="stable").astype(np.int32)
         ordered = np.take_along_axis(values, self.order, 0)
         n = len(values)
-        index = np.arange(n)[:, None]
+        index = np.arange(n, dtype=np.int32)[:, None]
         first = np.vstack([np.ones((1, values.shape[1]), bool), np.diff(ordered, axis=0) > 0])
         last = np.vstack([first[1:], np.ones((1, values.shape[1]), bool)])
         self.start = np.maximum.accumulate(np.where(first, index, 0), axis=0)

@@ -51,12 +51,12 @@ def estimate_mi(
     method : str
         ``"canonical"``: the log-likelihood ratio of a Gaussian with the debiased canonical
         correlations of principal components, of ranks, or of ranks with functions of one side
-        alone beside them: its distance from the middle, the sizes of its coordinates. ``"cluster"``:
-        of k-means clusters. ``"mine"``, ``"nwj"``, ``"infonce"``, ``"smile"``: a network trained and
-        judged by that bound. ``"ksg"``: nearest neighbours. ``"auto"``: whichever validation prefers
-        of canonical, cluster, a network on top of the better of these, and, where rows are
-        independent, KSG of all coordinates up to eight, of distances from the middle, or of
-        canonical variates.
+        alone beside them: its distance from the middle, the sizes of its coordinates.
+        ``"cluster"``: of k-means clusters. ``"mine"``, ``"nwj"``, ``"infonce"``, ``"smile"``: a
+        network trained and judged by that bound. ``"ksg"``: nearest neighbours. ``"auto"``:
+        whichever validation prefers of canonical, cluster, a network on top of the better of
+        these, and, where rows are independent, KSG of all coordinates up to eight, of distances
+        from the middle, or of canonical variates.
     groups : ndarray, shape (N,), optional
         Source image of each row. Without groups every row is its own: right only if no two rows
         come from one image. They may be of any sizes; of a group that would fill more than a fold
@@ -150,7 +150,7 @@ def estimate_mi(
             samples, units, fold, learned[-1], method, permutations, rng
         )
     details = _details(judged, learned, sizes, method) | tested
-    most = training_bits(learned[-1], np.flatnonzero(fold != folds - 1), rng)
+    most = training_bits(learned[-1], np.flatnonzero(fold != folds - 1), groups, rng)
     details["training"] = max(bits, most)
     details["exchanged"] = f"{len(np.unique(units))} {exchange}"
     flags = [*noticed, *_flags(judged, sizes, bits, high)]
@@ -179,11 +179,12 @@ def _learn_all(
     """
     folds = fold.max() + 1
     last = learn(samples, np.flatnonzero(fold != folds - 1), method, rng)
-    return [
-        *(learn(samples, np.flatnonzero(fold != t), method, rng, last.promising)
-          for t in range(folds - 1)),
-        last,
-    ]  # fmt: skip
+    others = (
+        learn(samples, np.flatnonzero(fold != t), method, rng, last.promising)
+        for t in range(folds - 1)
+    )
+    # of large samples all candidates of all folds would take gigabytes
+    return [*(one._replace(candidates=[]) for one in others), last]
 
 
 def _details(

@@ -7,11 +7,12 @@ import numpy as np
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
-from leakage.estimators.bounds import best_temperature, bound
+from leakage.estimators.bounds import bound
 from leakage.estimators.candidates import LINEAR, Method, Samples, log_radius
 from leakage.estimators.learning import CAUTION, Learned, earlier_folds, learn
 from leakage.estimators.nearest_neighbours import MAX_DIMENSIONS, local_contributions
 from leakage.evidence.exchange import Strata
+from leakage.evidence.intervals import clustered_interval
 from leakage.evidence.omnibus import omnibus_p_value
 from leakage.evidence.p_values import either_p_value
 from leakage.evidence.permutations import JudgedFold, sequential_test
@@ -19,7 +20,7 @@ from leakage.evidence.permutations import JudgedFold, sequential_test
 #: Samples whose pairs are scored at once; of a larger fold, parts are, and their bounds averaged.
 LARGEST_PART = 2000
 #: Samples that taught a critic and are asked what it says of them.
-TRAINING_ROWS = 1000
+TRAINING_ROWS = 400
 #: Pairs of canonical variates that nearest neighbours look at.
 VARIATES = 2
 #: Contributions of nearest neighbours share neighbours, so that their mean spreads more than that
@@ -48,40 +49,43 @@ def judge(
     """The bound of a fold by the critic that the others taught, or nearest neighbours instead."""
     held_out = fold == at
     rows = np.flatnonzero(held_out)
-    of = one.judge if method in ("auto", "canonical") else method
-    parts = np.array_split(rng.permutation(rows), -(-len(rows) // LARGEST_PART))
-    bits, influence, place = [], np.zeros(len(rows)), np.zeros(len(fold), int)
-    place[rows] = np.arange(len(rows))
-    recognised, plain = [], []
-    for part in parts:
-        scores = one.scores(part)
+    judged = _by_critic(one, rows, one.judge if method in ("auto", "canonical") else method, rng)
+    if not neighbours:
+        return judged
+    name = max(neighbours, key=lambda n: neighbours[n][~held_out].mean())
+    rest, own = neighbours[name][~held_out], neighbours[name][rows]
+    if rest.mean() - one.bits <= CAUTION * rest.std() / math.sqrt(len(rest)):
+        return judged
+    return judged._replace(name=name, bits=float(own.mean()), influence=SHARED_NEIGHBOURS * own)
+
+
+def _by_critic(one: Learned, rows: np.ndarray, of: str, rng: np.random.Generator) -> Judged:
+    """What the critic says of the samples `rows`, by the bound `of`, part by part."""
+    order = rng.permutation(len(rows))
+    influence = np.zeros(len(rows))
+    told = []
+    for places in np.array_split(order, -(-len(rows) // LARGEST_PART)):
+        part = rows[places]
+        scores, raw = one.scores(part), one.critic.scores(part)
         value, effect = bound(scores, of)
         if value > (ceiling := math.log2(len(part))):  # more than so many samples can tell
             value, effect = ceiling, bound(scores, "infonce")[1]
-        raw = one.critic.scores(part)
         if one.temperature == 0:  # 0 by choice: its noise is that of the critic as it was
             effect = bound(raw, of)[1]
-        influence[place[part]] = effect
-        bits.append(value)
-        recognised.append(np.mean(raw.argmax(0) == np.arange(len(part))))
-        plain.append(bound(scores)[0])
-    name, value = one.name, float(np.mean(bits))
-    found = max(
-        ((c[~held_out], n) for n, c in neighbours.items()),
-        key=lambda pair: pair[0].mean(), default=None,
-    )  # fmt: skip
-    if found and found[0].mean() - one.bits > CAUTION * found[0].std() / math.sqrt(len(found[0])):
-        name, own = found[1], neighbours[found[1]][rows]
-        value, influence = float(own.mean()), SHARED_NEIGHBOURS * own
-    return Judged(
-        name, value, influence, float(np.mean(recognised)), float(np.mean(plain))
-    )  # fmt: skip
+        influence[places] = effect
+        told.append((value, np.mean(raw.argmax(0) == np.arange(len(part))), bound(scores)[0]))
+    bits, recognised, plain = (float(v) for v in np.mean(told, axis=0))
+    return Judged(one.name, bits, influence, recognised, plain)
 
 
-def training_bits(one: Learned, rows: np.ndarray, rng: np.random.Generator) -> float:
-    """The most that any of its critics says of samples that taught it, in bits."""
+def training_bits(
+    one: Learned, rows: np.ndarray, groups: np.ndarray, rng: np.random.Generator
+) -> float:
+    """The most that any of its critics says of samples that taught it: with its noise, in bits."""
     some = rng.permutation(rows)[:TRAINING_ROWS]
-    return max(bound(c.final().scores(some))[0] for c in one.candidates if c.name != LINEAR)
+    found = (bound(c.final().scores(some)) for c in one.candidates if c.name != LINEAR)
+    bits, influence = max(found, key=lambda pair: pair[0])
+    return max(bits, clustered_interval(bits, influence, groups[some])[1])
 
 
 def neighbours_of(
@@ -99,12 +103,13 @@ def neighbours_of(
     if x.shape[1] + y.shape[1] > 2:
         radii = (log_radius(v, every).astype(float) for v in (x, y))
         found["ksg of radii"] = local_contributions(*radii, seed=seed)
-    if all(one.variates is not None and len(one.variates.squared) for one in learned):
+    variates = [one.variates for one in learned if one.variates and len(one.variates.squared)]
+    if len(variates) == len(learned):
         local = np.zeros(len(x))
-        for t, one in enumerate(learned):
-            sides = one.variates.x[:, :VARIATES], one.variates.y[:, :VARIATES]
+        for t, of in enumerate(variates):
             rows = np.flatnonzero(fold == t)
-            local[rows] = local_contributions(*(_scores(v) for v in sides), seed=seed, rows=rows)
+            sides = _scores(of.x[:, :VARIATES]), _scores(of.y[:, :VARIATES])
+            local[rows] = local_contributions(*sides, seed=seed, rows=rows)
         found["ksg of variates"] = local
     return found
 
@@ -129,14 +134,9 @@ def independence(
     judged = []
     for rows, later in earlier_folds(fold, samples.groups):
         at_hand = len(rows) + len(later) == len(fold)
-        one = last if at_hand else learn(
-            samples, rows, "canonical" if method == "auto" else method, rng
-        )  # fmt: skip
-        strata = Strata.of(units[later], rng)
-        judged.append(
-            JudgedFold.of(strata, lambda r, later=later, one=one: one.detector.scores(later[r]),
-                          len(rows))
-        )  # fmt: skip
+        one = last if at_hand else learn(samples, rows, method, rng)
+        strata, critic = Strata.of(units[later], rng), one.detector.of(later)
+        judged.append(JudgedFold.of(strata, critic.scores, len(rows)))
     p_value, z = sequential_test(judged, permutations, rng)
     if p_value is not None and method == "auto":
         strata = Strata.of(units, rng)

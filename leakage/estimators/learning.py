@@ -1,6 +1,8 @@
 """What one training set teaches: candidates are tried on validation, and the best is calibrated."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +17,7 @@ from leakage.evidence.permutations import shuffle_z
 #: A choice must raise the bound on validation by this many standard errors over a simpler one.
 #: Chosen on the channels of `leakage.truth.channels`, so that no choice costs bits at independence.
 CAUTION, NETWORK_CAUTION = 1.0, 3.0
-#: Share of validation pairs recognised from which InfoNCE's bound may be the larger one.
+#: Share of validation pairs recognised from which a critic is steep.
 STEEP = 0.3
 #: Share of the folds that only trains for the test; each later fold is judged by earlier ones.
 ONLY_TRAINS = 0.4
@@ -52,36 +54,47 @@ class Learned(NamedTuple):
 
 @dataclass(frozen=True)
 class _Trial:
-    """A candidate on the validation samples: its best temperature, bound, and influences."""
+    """A candidate on the validation samples: its best temperature, and its bound with it."""
 
     candidate: Candidate | None
     temperature: float
     bits: float
-    influences: list[np.ndarray] | None
+    scores: tuple[np.ndarray, ...] = ()
     judge: str = "mine"
+
+    @cached_property
+    def influences(self) -> list[np.ndarray]:
+        """Of each validation sample on the bound."""
+        return [bound(self.temperature * s, self.judge)[1] for s in self.scores]
 
     def clearly_above(self, other: "_Trial", clusters: list[np.ndarray], caution: float) -> bool:
         """Whether the bound exceeds the other's by more than `caution` standard errors."""
-        assert self.influences is not None  # nothing is never the better one
-        gains = self.influences if other.influences is None else [
+        if self.bits <= other.bits:
+            return False
+        gains = [
             a - b for a, b in zip(self.influences, other.influences, strict=True)
-        ]  # fmt: skip
+        ] if other.candidate else self.influences  # fmt: skip
         return self.bits - other.bits > caution * standard_error(gains, clusters)
 
 
-_NOTHING = _Trial(None, 0.0, 0.0, None)
+_NOTHING = _Trial(None, 0.0, 0.0)
 
 
 def _tried(candidate: Candidate, parts: Parts, judges: tuple[str, ...]) -> _Trial:
-    """Under whichever bound is larger: a nearly exact relation is seen best by InfoNCE's."""
-    scores = candidate.scores(parts.judged)
-    if np.mean([np.mean(s.argmax(1) == np.arange(len(s))) for s in scores]) < STEEP:
-        judges = judges[:1]
-    bits, temperature, judge = max(
-        (*best_temperature(scores, judge)[::-1], judge) for judge in judges
-    )  # fmt: skip
-    influences = [bound(temperature * s, judge)[1] for s in scores]
-    return _Trial(candidate, temperature, bits, influences, judge)
+    """Under the first of the bounds, or where pairs are recognised under the last.
+
+    A critic of a nearly exact relation is steep, and then one sample decides what the bound of
+    Donsker and Varadhan says; that of InfoNCE cannot fall so far.
+    """
+    scores = tuple(candidate.scores(parts.judged))
+    first = _Trial(candidate, *best_temperature(scores, judges[0]), scores, judges[0])
+    recognised = np.mean([np.mean(s.argmax(1) == np.arange(len(s))) for s in scores])
+    if recognised < STEEP or len(judges) == 1:
+        return first
+    last = _Trial(candidate, *best_temperature(scores, judges[-1]), scores, judges[-1])
+    most = math.log2(min(len(s) for s in scores))  # more no sample of this size can tell
+    capped = replace(first, bits=min(first.bits, most))
+    return first if capped.clearly_above(last, parts.clusters, CAUTION) else last
 
 
 def learn(

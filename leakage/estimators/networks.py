@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch.optim.lr_scheduler import LambdaLR
 
 from leakage.estimators.critics import Critic
 from leakage.estimators.objectives import Objective, donsker_varadhan, info_nce, loss_slope
@@ -252,7 +251,7 @@ def train_networks(
     scales = [training.scale if b is None else INITIAL_SCALE_ON_BASE for b in base]
     networks = Networks(x.shape[-1], y.shape[-1], scales, training.rank, generator)
     bases = _as_tensors(base, len(x))
-    optimizer, schedule = _optimizer(networks, training)
+    optimizer = _optimizer(networks, training)
     drawn_from = [torch.from_numpy(indices) for indices in fit]
     batch = min(training.batch, *(len(indices) for indices in fit))
     base_scores = torch.zeros(len(fit), batch, batch)
@@ -277,8 +276,8 @@ def train_networks(
             if base[c] is not None:
                 torch.matmul(left[rows[c]], right[rows[c]].T, out=base_scores[c])
         average = networks.descend(bx, by, base_scores, objective, average)
+        _anneal(optimizer, training, step - 1)
         optimizer.step()
-        schedule.step()
         if step % training.check_every:
             continue
         value = judged()
@@ -305,20 +304,23 @@ def _as_tensors(base: list[Critic | None], samples: int) -> list[tuple[torch.Ten
     ]  # fmt: skip
 
 
-def _optimizer(networks: Networks, training: Training) -> tuple[torch.optim.Optimizer, LambdaLR]:
+def _optimizer(networks: Networks, training: Training) -> torch.optim.Optimizer:
     """Weights decay, all else does not."""
     decaying = {
         "params": [networks.weights], "lr": training.learning_rate,
         "weight_decay": training.weight_decay,
     }  # fmt: skip
     free = {"params": [networks.free], "lr": training.scale_rate, "weight_decay": 0.0}
-    optimizer = torch.optim.AdamW([decaying, free], fused=True)
+    return torch.optim.AdamW([decaying, free], fused=True)
 
-    def share(step: int) -> float:
-        done = step / training.steps if training.annealed else 0.0
-        return (1 + math.cos(math.pi * done)) / 2
 
-    return optimizer, LambdaLR(optimizer, share)
+def _anneal(optimizer: torch.optim.Optimizer, training: Training, done: int) -> None:
+    """Learning rates after so many steps; torch's own schedule takes a tenth of a step's time."""
+    if training.annealed:
+        share = (1 + math.cos(math.pi * done / training.steps)) / 2
+        rates = training.learning_rate, training.scale_rate
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * share
 
 
 def _noisy(

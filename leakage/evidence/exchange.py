@@ -15,7 +15,7 @@ Exchange = Literal["groups", "rows"]
 #: A stratum holds groups of at least half the size of its largest, unless they are fewer than this.
 FEWEST_ALIKE = 4
 #: Groups of a stratum at most: all pairs of them are scored, and more would not fit into memory.
-LARGEST = 2000
+LARGEST = 1000
 #: Arrangements that are gone through one by one; of more, random ones are drawn.
 COUNTABLE = 720
 

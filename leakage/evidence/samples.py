@@ -123,27 +123,32 @@ def usable_samples(
     >>> usable_samples(np.vstack([x, x]), np.vstack([x, x]), None, 5, 0).flags
     ('40 of 80 rows repeat others: they count once',)
     """
-    x, y, labels = check_samples(x, y, groups, folds)
+    left, right, labels = check_samples(x, y, groups, folds)
     member = np.unique(labels, return_inverse=True)[1]
     flags: tuple[str, ...] = ()
-    if repeated := _repeated(x, y):
+    if repeated := _repeated(left, right):
         member = _merged(member, repeated.of)
-        flags = (f"{repeated.count} of {len(x)} rows repeat others: they count once",)
-        _check_enough(len(x), len(np.unique(member)), folds, "after repeated rows are counted once")
+        flags = (f"{repeated.times} of {len(left)} rows repeat others: they count once",)
+        _check_enough(
+            len(left), len(np.unique(member)), folds, "after repeated rows are counted once"
+        )
     rows = _capped(member, folds, np.random.default_rng(seed))
-    if len(rows) < len(x):
-        flags += (f"{len(x) - len(rows)} rows of large groups are left out, so that none fills "
-                  "more than a fold",)  # fmt: skip
-        _check_enough(len(rows), len(np.unique(member)), folds,
-                      "once no group fills more than a fold")  # fmt: skip
-        x, y, member = x[rows], y[rows], member[rows]
-        for name, side in (("x", x), ("y", y)):
-            if (side == side[0]).all():
-                raise ValueError(
-                    f"{name} is constant in the {len(rows)} rows that are left once no group fills "
-                    "more than a fold; give more source images"
-                )
-    return Usable(x, y, member, flags)
+    if len(rows) == len(left):
+        return Usable(left, right, member, flags)
+    flags += (
+        f"{len(left) - len(rows)} rows of large groups are left out, so that none fills more than "
+        "a fold",
+    )
+    when = "once no group fills more than a fold"
+    _check_enough(len(rows), len(np.unique(member)), folds, when)
+    left, right, member = left[rows], right[rows], member[rows]
+    for name, side in (("x", left), ("y", right)):
+        if (side == side[0]).all():
+            raise ValueError(
+                f"{name} is constant in the {len(rows)} rows that are left {when}; "
+                "give more source images"
+            )
+    return Usable(left, right, member, flags)
 
 
 def _check_enough(rows: int, count: int, folds: int, when: str) -> None:
@@ -156,7 +161,7 @@ def _check_enough(rows: int, count: int, folds: int, when: str) -> None:
 
 class _Repeated(NamedTuple):
     of: np.ndarray  # number of the pair that each row shows
-    count: int  # rows beyond the first of their pair
+    times: int  # rows beyond the first of their pair
 
 
 def _repeated(x: np.ndarray, y: np.ndarray) -> _Repeated | None:
