@@ -39,8 +39,8 @@ def test_combined_p_values_of_few_steps_are_exact(rng):
 def test_either_p_value():
     assert either_p_value([0.03]) == pytest.approx(0.03)
     assert either_p_value([1e-300, 0.7]) == pytest.approx(2e-300)
-    assert 0.3 < either_p_value([0.5, 0.5]) < 0.6
-    assert either_p_value([1.0, 1.0]) <= 1
+    assert either_p_value([0.7, 1.0]) == 1
+    assert either_p_value([0.0, 1.0]) > 0
 
 
 def test_a_tail_too_small_for_a_float_is_not_zero():
