@@ -103,6 +103,10 @@ def certificates(*bits, truths=(0, 1, 2)):
 
 
 ESTIMATORS = {
+    "est-training": [
+        ("here, and lies between", {"one": e(1.9, training=2.4), "truths": [0, 2]}),
+        ("here, and does not lie between", {"one": e(1.0, training=1.5), "truths": [0, 2]}),
+    ],
     "ee415272": [
         ("Nearest to the truth there is `estimate_mi`", methods_found(1.9)),
         ("is SMILE, off by 0.50 bit.*6 of the 6 estimates lie above", methods_found(
