@@ -186,8 +186,10 @@ class Candidate:
     ----------
     name : str
         Unique among the candidates of a training set.
-    fitted : list of Critic
-        Fitted without each validation part.
+    scores : tuple of ndarray
+        All pairs of each validation part, by the critic that was fitted without it.
+    fitted : callable
+        These critics; of large samples they are not kept.
     final : callable
         The critic to judge other samples with.
     variates : callable or None
@@ -195,7 +197,8 @@ class Candidate:
     """
 
     name: str
-    fitted: list[Critic]
+    scores: tuple[np.ndarray, ...]
+    fitted: Callable[[], list[Critic]]
     final: Callable[[], Critic]
     variates: Callable[[np.ndarray], critics.Canonical] | None = None
 
@@ -208,13 +211,13 @@ class Candidate:
         variates: Callable[[np.ndarray], critics.Canonical] | None = None,
     ) -> "Candidate":
         """A function of the samples to fit on; at the end it is fitted on the whole set."""
-        return cls(name, [form(fit) for fit in parts.fit], lambda: form(parts.rows), variates)
-
-    def scores(self, judged: list[np.ndarray]) -> list[np.ndarray]:
-        """All pairs of each validation part, by the critic that was fitted without it."""
-        return [
-            critic.scores(rows) for critic, rows in zip(self.fitted, judged, strict=True)
-        ]  # fmt: skip
+        scores = tuple(
+            form(fit).scores(rows) for fit, rows in zip(parts.fit, parts.judged, strict=True)
+        )
+        return cls(
+            name, scores, lambda: [form(fit) for fit in parts.fit], lambda: form(parts.rows),
+            variates,
+        )  # fmt: skip
 
 
 def _fits(view: View, shrinkage: critics.Shrinkage, parts: Parts) -> bool:
@@ -272,7 +275,7 @@ def trained_networks(
     """
     bases: dict[str, list[Critic | None]] = {"network": [None] * len(parts.fit)}
     if base is not None:
-        bases[f"network on {base.name}"] = list(base.fitted)
+        bases[f"network on {base.name}"] = list(base.fitted())
     trained = networks.train_networks(
         *views["white"], parts.fit * len(bases), parts.validate * len(bases), seed,
         base=[critic for fitted in bases.values() for critic in fitted], families=len(bases),
@@ -282,6 +285,11 @@ def trained_networks(
     count = len(parts.fit)
     families = [trained[i * count : (i + 1) * count] for i in range(len(bases))]
     return [
-        Candidate(name, fitted, partial(critics.mean_critic, fitted))
+        Candidate(
+            name,
+            tuple(c.scores(rows) for c, rows in zip(fitted, parts.judged, strict=True)),
+            partial(list, fitted),
+            partial(critics.mean_critic, fitted),
+        )
         for name, fitted in zip(bases, families, strict=True)
     ]

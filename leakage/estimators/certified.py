@@ -134,7 +134,7 @@ class _Cut(NamedTuple):
         return _means(own, low + (high - low) * self.row, low + (high - low) * self.column)
 
 
-def _levels(validated: list[np.ndarray]) -> Iterator[tuple[_Bounded, np.ndarray]]:
+def _levels(validated: Sequence[np.ndarray]) -> Iterator[tuple[_Bounded, np.ndarray]]:
     """Two levels, each the log-likelihood ratio of its side of the cut, limited."""
     others = np.concatenate([s[~np.eye(len(s), dtype=bool)] for s in validated])
     for cut in np.unique(np.quantile(others, CUTS)):
@@ -172,7 +172,7 @@ def _best(learned: Learned, needed: float) -> _Choice | None:
     """The bounded critic that promises most on validation samples."""
     best = None
     kinds: list[tuple[Candidate | None, Iterator[tuple[_Bounded, np.ndarray]]]] = []
-    kinds += [(c, _levels(c.scores(learned.judged))) for c in learned.candidates]
+    kinds += [(c, _levels(c.scores)) for c in learned.candidates]
     if learned.validated:
         kinds.append((None, _clipped(learned.validated)))
     for candidate, choices in kinds:

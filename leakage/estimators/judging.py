@@ -131,10 +131,11 @@ def independence(
 
     With ``"auto"`` a test that looks for dependence of any kind stands beside that of the critics.
     """
-    judged = []
+    judged, promising = [], None
     for rows, later in earlier_folds(fold, samples.groups):
         at_hand = len(rows) + len(later) == len(fold)
-        one = last if at_hand else learn(samples, rows, method, rng)
+        one = last if at_hand else learn(samples, rows, method, rng, promising)
+        promising = one.promising  # of folds that come before all others that are judged
         strata, critic = Strata.of(units[later], rng), one.detector.of(later)
         judged.append(JudgedFold.of(strata, critic.scores, len(rows)))
     p_value, z = sequential_test(judged, permutations, rng)

@@ -40,7 +40,6 @@ class Learned(NamedTuple):
     judge: str  # name of the bound that serves it
     variates: critics.Canonical | None  # of the closed form that was best on validation
     validated: tuple[np.ndarray, ...]  # scores of the calibrated critic on its validation parts
-    judged: list[np.ndarray]  # these parts
     candidates: list[Candidate]
     promising: frozenset[str]  # what is worth trying on other training sets of the same samples
 
@@ -86,7 +85,7 @@ def _tried(candidate: Candidate, parts: Parts, judges: tuple[str, ...]) -> _Tria
     A critic of a nearly exact relation is steep, and then one sample decides what the bound of
     Donsker and Varadhan says; that of InfoNCE cannot fall so far.
     """
-    scores = tuple(candidate.scores(parts.judged))
+    scores = candidate.scores
     first = _Trial(candidate, *best_temperature(scores, judges[0]), scores, judges[0])
     recognised = np.mean([np.mean(s.argmax(1) == np.arange(len(s))) for s in scores])
     if recognised < STEEP or len(judges) == 1:
@@ -152,28 +151,26 @@ def _chosen(samples: Samples, parts: Parts, method: Method, only: frozenset[str]
 def _calibrated(chosen: _Chosen, parts: Parts, method: Method) -> Learned:
     """The chosen critic at its temperature, and whichever candidate tells pairs apart best."""
     best, tried = chosen.best, chosen.tried
-    detector = max(tried, key=lambda c: _telling(c.scores(parts.judged))).final()
+    detector = max(tried, key=lambda c: _telling(c.scores)).final()
     offset = 0.0
     if method == "nwj":  # the constant that makes its bound as large as Donsker and Varadhan's
         (network,) = (c for c in tried if c.name == "network")
-        scores = [best.temperature * s for s in network.scores(parts.judged)]
+        scores = [best.temperature * s for s in network.scores]
         offset = 1 - float(np.mean([log_partition(s) for s in scores]))
     name, critic = "nothing", detector
     validated: tuple[np.ndarray, ...] = ()
     if best.candidate is not None:
         name, critic = best.candidate.name, best.candidate.final()
-        validated = tuple(
-            best.temperature * s + offset for s in best.candidate.scores(parts.judged)
-        )
+        validated = tuple(best.temperature * s + offset for s in best.candidate.scores)
     variates = chosen.closed.candidate and chosen.closed.candidate.variates
     return Learned(
         name, best.bits, critic, best.temperature, offset, detector, best.judge,
         variates(parts.rows) if variates and method == "auto" else None,
-        validated, parts.judged, tried, chosen.promising,
+        validated, tried, chosen.promising,
     )  # fmt: skip
 
 
-def _telling(scores: list[np.ndarray]) -> float:
+def _telling(scores: tuple[np.ndarray, ...]) -> float:
     """How well a critic tells pairs apart; nothing is worse than one that is constant."""
     z = [shuffle_z(s) for s in scores]
     return float(np.mean(z)) if any(z) else -np.inf
