@@ -1,4 +1,3 @@
-from hashlib import blake2b
 from itertools import pairwise
 from pathlib import Path
 
@@ -42,9 +41,29 @@ def test_a_scene_depends_on_seed_and_index_alone(scenes):
 
 
 def test_scenes_are_those_of_every_machine():
-    pictures = [scene(0, 0, 64), scene(1, 2**31, 48, "rgb")]
-    found = [blake2b(p.tobytes(), digest_size=8).hexdigest() for p in pictures]
-    assert found == ["9e206d702b63b218", "34e4c36270947ae9"]
+    """Means of sixteen squares: processors may round a sample or two differently."""
+    squares = [
+        picture.reshape(4, len(picture) // 4, 4, len(picture) // 4, -1).mean((1, 3, 4))
+        for picture in (scene(0, 0, 64), scene(1, 2**31, 48, "rgb"))
+    ]
+    assert squares[0].tolist() == [
+        pytest.approx(row, abs=0.5)
+        for row in [
+            [79.4, 73.1, 75.1, 75.6],
+            [83.7, 73.1, 78.0, 77.2],
+            [105.5, 95.0, 79.6, 55.7],
+            [113.2, 83.1, 77.8, 62.7],
+        ]
+    ]
+    assert squares[1].tolist() == [
+        pytest.approx(row, abs=0.5)
+        for row in [
+            [62.8, 70.0, 77.8, 84.9],
+            [112.3, 75.9, 93.7, 82.2],
+            [135.6, 75.7, 104.1, 85.8],
+            [110.4, 78.6, 80.1, 75.4],
+        ]
+    ]
 
 
 def test_no_scene_shares_its_random_numbers_with_what_else_is_drawn():
