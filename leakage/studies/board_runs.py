@@ -228,9 +228,8 @@ def board_score(table: "pd.DataFrame") -> "pd.Series":
         of ``tasks``; ``runs_above_by_0.1_nats`` of ``runs``; ``runs_without_value``, which are in
         no mean and whose tasks are not within; shares of the runs that have what it takes, else
         NaN: ``share_detected`` (p at most 0.01), ``share_within_interval`` (the exact value is from
-        ``low`` to ``high``), ``share_within_training`` (it is from ``low`` to ``training``, what
-        critics say of pairs that taught them), ``share_held_out_to_training`` (from ``bits`` on);
-        and ``mean_cpu_s``.
+        ``low`` to ``high``), ``share_within_training`` (it is from ``bits`` to ``training``); and
+        ``mean_cpu_s``.
 
     Examples
     --------
@@ -259,9 +258,6 @@ def board_score(table: "pd.DataFrame") -> "pd.Series":
         "share_detected": share(table["p"] <= DETECTED, "p"),
         "share_within_interval": share(exact.between(table["low"], table["high"]), "low", "high"),
         "share_within_training": share(
-            exact.between(table["low"], table["training"]), "low", "training"
-        ),
-        "share_held_out_to_training": share(
             exact.between(table["bits"], table["training"]), "bits", "training"
         ),
         "mean_cpu_s": table["cpu_s"].mean(),
