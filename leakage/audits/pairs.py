@@ -265,7 +265,13 @@ def _from_csv(names: Sequence[str], file: Path) -> list[str]:
         raise ValueError(f"groups: {file} cannot be read ({error})") from None
     if any(len(row) != 2 for row in rows):
         raise ValueError(f"groups: {file} needs two columns, name and group")
-    known = {Path(name).with_suffix("").as_posix(): group for name, group in rows}
+    known: dict[str, str] = {}
+    for name, group in ((Path(name).with_suffix("").as_posix(), group) for name, group in rows):
+        if known.setdefault(name, group) != group:
+            raise ValueError(
+                f"groups: {file} puts {name!r} into two groups, {known[name]!r} and {group!r}; "
+                "keep one line"
+            )
     left = [name for name in names if name not in known]
     if left:
         raise ValueError(f"groups: {file} has no line for {len(left)} names, {left[0]!r} for one")

@@ -89,7 +89,7 @@ def check_png(file: BinaryIO, whole: bool) -> Facts:
         The orientation of its eXIf chunk, and the colours of its palette.
     """
     file.seek(8)
-    orientation, colours, header = 1, 256, b""
+    orientation, colours, header = 1, 0, b""
     for kind, length in _chunks(file):
         if kind == b"tRNS":
             raise ValueError("has transparent pixels; flatten it first")
@@ -108,8 +108,10 @@ def check_png(file: BinaryIO, whole: bool) -> Facts:
             colours = length // 3
         if kind == b"IEND":
             break
+    if header[9] == _PALETTE and not colours:
+        raise ValueError("cannot be read (a PNG file of a palette without its colours)")
     width, height = struct.unpack_from(">II", header)
-    return Facts(height, width, 3 if header[9] == _RGB else 1, orientation, colours)
+    return Facts(height, width, 3 if header[9] == _RGB else 1, orientation, colours or 256)
 
 
 def _check_png_header(kind: bytes, content: bytes) -> None:

@@ -164,11 +164,13 @@ def _own_run(
     where = f"{name} on task {task.name} of the board, seed {seed}"
     try:
         found = own(x, y, **({"seed": seed} if takes_seed else {}))
-    except Exception as error:  # whatever code of the reader's own raises
+    except (Exception, SystemExit) as error:  # whatever code of the reader's own raises
         raise ValueError(f"{where}, failed: {told(error)}") from error
     if isinstance(found, Estimate):
         return found
     try:
+        if isinstance(found, str | bytes | bool | np.bool_):
+            raise TypeError
         bits = float(found)
     except (TypeError, ValueError):
         raise ValueError(

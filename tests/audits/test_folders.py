@@ -144,3 +144,10 @@ def test_groups(tmp_path):
 def test_groups_refused(groups, says):
     with pytest.raises(ValueError, match=says):
         groups_of(["cat/1", "cat/2", "dog/1"], [0, 1, 2], groups)
+
+
+def test_lines_that_contradict_each_other(tmp_path):
+    table = tmp_path / "groups.csv"
+    table.write_text("cat/1.png,a\ncat/2.png,b\ncat/1.png,b\n")
+    with pytest.raises(ValueError, match="puts 'cat/1' into two groups, 'a' and 'b'"):
+        groups_of(["cat/1", "cat/2"], [0, 1], table)

@@ -10,6 +10,7 @@ import psutil
 import pytest
 import tifffile
 from pictures.files import all_files
+from PIL import Image
 
 from leakage.pictures.reading import read_header, read_image
 
@@ -128,3 +129,15 @@ def test_mutated_files():
             assert agree(data, found, read_header(data).orientation), some[i % len(some)].name
     assert process.memory_info().rss - before < 600 * 2**20
     assert taken > 100
+
+
+def test_a_palette_without_colours(tmp_path):
+    """Pillow reads it as gray."""
+    file = tmp_path / "palette.png"
+    Image.fromarray(np.zeros((8, 8), np.uint8)).quantize(4).save(file)
+    content = file.read_bytes()
+    at = content.index(b"PLTE") - 4
+    length = int.from_bytes(content[at : at + 4])
+    file.write_bytes(content[:at] + content[at + 12 + length :])
+    with pytest.raises(ValueError, match="a palette without its colours"):
+        read_image(file)

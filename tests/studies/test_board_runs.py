@@ -135,8 +135,12 @@ def fails(x, y):
     raise ZeroDivisionError("no")
 
 
+def leaves(x, y):
+    raise SystemExit(0)
+
+
 def gives_words(x, y):
-    return "much"
+    return "1.5"
 
 
 @pytest.mark.parametrize(
@@ -144,6 +148,8 @@ def gives_words(x, y):
     [
         (fails, "fails on task 1v1-additive-0.1 of the board, seed 0, failed: ZeroDivision.*: no"),
         (gives_words, "gives_words on task 1v1-additive-0.1 .* number of bits, not a str"),
+        (leaves, "leaves on task .* failed: SystemExit"),
+        (lambda x, y: True, "must give an Estimate or a number of bits, not a bool"),
         (lambda x, y: None, "must give an Estimate or a number of bits, not a NoneType"),
         (lambda x: 0.0, r"cannot be called as <lambda>\(x, y\): too many"),
         (lambda x, y, extra: 0.0, "cannot be called as .*missing a required argument: 'extra'"),
