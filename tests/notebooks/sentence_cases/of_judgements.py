@@ -5,7 +5,6 @@ from types import SimpleNamespace as Obj
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
 
 from sentence_cases.values import LOST, NOISE, RAMP, YES, frame
 
@@ -25,8 +24,9 @@ def rate(value, low, chance=0.05):
 def identified(aes, etc_low, estimate=YES):
     table = pd.DataFrame({"first": [aes, 0.3], "low": [0.0, etc_low]}, index=["bitplane, 8", "etc"])
     return {
+        "shuffled": [0.02, 0.04],
         "found_table": table, "images": range(60), "chance": 0.05, "candidates": 20,
-        "binomtest": binomtest, "results": {"etc": (None, None, estimate)},
+        "results": {"etc": (None, None, estimate)},
     }  # fmt: skip
 
 
