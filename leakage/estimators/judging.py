@@ -4,8 +4,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtri
-from scipy.stats import rankdata
 
 from leakage.estimators.bounds import bound
 from leakage.estimators.candidates import LINEAR, Method, Samples, log_radius
@@ -13,7 +11,7 @@ from leakage.estimators.learning import CAUTION, Learned, earlier_folds, learn
 from leakage.estimators.nearest_neighbours import MAX_DIMENSIONS, local_contributions
 from leakage.evidence.exchange import Strata
 from leakage.evidence.intervals import clustered_interval
-from leakage.evidence.omnibus import omnibus_p_value
+from leakage.evidence.omnibus import normal_scores, omnibus_p_value
 from leakage.evidence.p_values import either_p_value
 from leakage.evidence.permutations import JudgedFold, sequential_test
 
@@ -24,7 +22,7 @@ TRAINING_ROWS = 400
 #: Pairs of canonical variates that nearest neighbours look at.
 VARIATES = 2
 #: Contributions of nearest neighbours share neighbours, so that their mean spreads more than that
-#: of as many independent ones; measured on the channels of `leakage.truth.channels`.
+#: of as many independent ones: by 1.25 to 1.47 times, over repeated runs of version 0.1.
 SHARED_NEIGHBOURS = 1.35
 
 
@@ -99,7 +97,7 @@ def neighbours_of(
     every = np.arange(len(x))
     found = {}
     if x.shape[1] + y.shape[1] <= MAX_DIMENSIONS:
-        found["ksg"] = local_contributions(*(_scores(v) for v in (x, y)), seed=seed)
+        found["ksg"] = local_contributions(*(normal_scores(v) for v in (x, y)), seed=seed)
     if x.shape[1] + y.shape[1] > 2:
         radii = (log_radius(v, every).astype(float) for v in (x, y))
         found["ksg of radii"] = local_contributions(*radii, seed=seed)
@@ -108,14 +106,10 @@ def neighbours_of(
         local = np.zeros(len(x))
         for t, of in enumerate(variates):
             rows = np.flatnonzero(fold == t)
-            sides = _scores(of.x[:, :VARIATES]), _scores(of.y[:, :VARIATES])
+            sides = normal_scores(of.x[:, :VARIATES]), normal_scores(of.y[:, :VARIATES])
             local[rows] = local_contributions(*sides, seed=seed, rows=rows)
         found["ksg of variates"] = local
     return found
-
-
-def _scores(side: np.ndarray) -> np.ndarray:
-    return ndtri(rankdata(side, axis=0) / (len(side) + 1))
 
 
 def independence(

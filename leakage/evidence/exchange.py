@@ -69,11 +69,6 @@ class Strata(NamedTuple):
         return np.concatenate([block.ravel() for block in self.blocks])
 
     @property
-    def units(self) -> int:
-        """Number of groups."""
-        return sum(len(block) for block in self.blocks)
-
-    @property
     def arrangements(self) -> float:
         """In how many ways they can change places; infinite where that is past counting."""
         if max(len(block) for block in self.blocks) > 20:

@@ -92,7 +92,7 @@ def _views(side: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
     """What the three statistics see of a side, each column centred and of length 1."""
     if side.shape[1] > MOST_COORDINATES:
         side = _white(side, COMPONENTS)
-    scores = _normal_scores(side)
+    scores = normal_scores(side)
     squares = (scores**2).sum(1, keepdims=True)
     middle = np.median(side, 0)
     spread = np.median(abs(side - middle), 0)
@@ -108,7 +108,14 @@ def _views(side: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
     ]
 
 
-def _normal_scores(side: np.ndarray) -> np.ndarray:
+def normal_scores(side: np.ndarray) -> np.ndarray:
+    """Normal scores of each coordinate's ranks; equal values get the mean of their ranks.
+
+    Examples
+    --------
+    >>> normal_scores(np.array([[3.0], [1.0], [2.0]])).round(2).ravel().tolist()
+    [0.67, -0.67, 0.0]
+    """
     return ndtri(rankdata(side, axis=0) / (len(side) + 1))
 
 
