@@ -205,9 +205,10 @@ def test_print_shows_the_text_and_nothing_else(browser, address):
     assert folded.count() >= 3
     assert not any(p.is_visible() for p in folded.all())
     reader.page.emulate_media(media="print")
+    # The page is told of the paper a moment later.
+    reader.page.wait_for_function("document.documentElement.dataset.theme === 'light'")
     assert all(p.is_visible() for p in folded.all())
     for left_out in (".bd-sidebar-primary", ".bd-sidebar-secondary", ".bd-header-article"):
         assert not any(e.is_visible() for e in reader.page.locator(left_out).all()), left_out
-    assert reader.page.evaluate("document.documentElement.dataset.theme") == "light"
     assert reader.page.evaluate(TOO_WIDE) == []
     reader.context.close()
