@@ -58,6 +58,14 @@ def scheme_of(settings: dict) -> Scheme:
     return cast("Scheme", cast("Callable", object_named(name))(**own))
 
 
+def model_of(embedding: dict) -> str | Callable[[np.ndarray], np.ndarray]:
+    """The network or function that an entry of a grid means."""
+    name = embedding["model"]
+    if not is_own(name):
+        return name
+    return cast("Callable[[np.ndarray], np.ndarray]", object_named(name))
+
+
 def key_of(settings: dict) -> bytes:
     """The key that an entry of a grid means; a study's keys are drawn, and protect nothing."""
     return np.random.default_rng([settings["key"], 2]).bytes(16)

@@ -62,7 +62,9 @@ def files_of(cell: Cell, folder: Path, images_digest: str, origin: dict[str, str
         if scheme is None and cell.embedding["rung"] == PIXELS:
             return images
         code = scheme and source_digest(scheme["name"])
-        name = _digest(images_digest, scheme, code, cell.embedding, origin)
+        model = source_digest(cell.embedding["model"])
+        codes = code if model is None else (code, model)
+        name = _digest(images_digest, scheme, codes, cell.embedding, origin)
         return folder / "shared" / f"{name}.npy"
 
     plain, cipher = vectors(None), vectors(cell.scheme)

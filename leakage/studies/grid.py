@@ -207,6 +207,8 @@ def _check_scheme(settings: dict) -> None:
 
 def _check_embedding(settings: dict) -> None:
     _only(settings, ("rung", *DEFAULTS["embeddings"]))
+    if is_own(settings["model"]):
+        check_own_name(settings["model"])
     # whether there is such a device is for the workers to say
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", str(settings["device"])):
         raise ValueError(f"device must be 'auto', 'cpu' or 'cuda', not {settings['device']!r}")

@@ -70,7 +70,8 @@ def study(
                         `leakage.load_images`
         ``schemes``     ``name`` (of `leakage.list_schemes`, or ``module:Class``), its
                         parameters, ``keying``, and ``key``, the seed of the key
-        ``embeddings``  ``rung`` (of `leakage.representations`, or ``"pixels"``), ``model``,
+        ``embeddings``  ``rung`` (of `leakage.representations`, or ``"pixels"``), ``model`` (a name,
+                        or ``module:function`` of uint8 images, whose rung is ``"output"``),
                         ``device``, ``precision``: as of `leakage.embed`
         ``estimators``  ``method`` (of `leakage.estimate_mi`, ``"certified"``, ``"pixel"`` for
                         `leakage.pixel_mi`, or ``module:function`` of x, y, groups and seed),

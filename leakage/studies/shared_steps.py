@@ -13,7 +13,7 @@ from leakage.pictures.batches import image_batches
 from leakage.schemes.batches import encrypt_batches
 from leakage.sealed import OutputError, is_whole, sealing, write_json
 from leakage.studies.array_files import ArrayFile, read_batches
-from leakage.studies.cells import PIXELS, Cell, key_of, scheme_of
+from leakage.studies.cells import PIXELS, Cell, key_of, model_of, scheme_of
 from leakage.studies.files import CellFiles, about, image_set_files, is_shared, text_of
 from leakage.studies.provenance import check_worker
 from leakage.studies.trials import problems_with, refuse, told
@@ -158,6 +158,7 @@ def _vectors(
     from leakage.vectors.embeddings import representations
 
     deep = [rung for rung in rungs.values() if rung != PIXELS]
+    options = options | {"model": model_of(options)}
     found = representations(batch, deep, cache=False, **options) if deep else {}
     for path, rung in rungs.items():
         yield path, batch if rung == PIXELS else found[rung]

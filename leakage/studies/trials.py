@@ -15,7 +15,7 @@ from leakage.arguments import object_named
 from leakage.estimators.candidates import Method
 from leakage.estimators.cross_fitting import estimate_mi
 from leakage.evidence.samples import check_samples
-from leakage.studies.cells import PIXELS, Cell, is_own, key_of, options_of, scheme_of
+from leakage.studies.cells import PIXELS, Cell, is_own, key_of, model_of, options_of, scheme_of
 from leakage.studies.provenance import source_digest
 
 #: Problems that one message tells, and characters of each.
@@ -45,18 +45,22 @@ def told(error: BaseException) -> str:
 
 
 def look_up(cells: list[Cell]) -> None:
-    """Import the schemes and estimators of the reader's own, and look at them; call none.
+    """Import the schemes, encoders and estimators of the reader's own, and look at them; call none.
 
     Raises
     ------
     ValueError
-        A scheme that is no class with a method ``encrypt``, an estimator that does not take what
+        A scheme that is no class with a method ``encrypt``, an encoder that is no function, an
+        estimator that does not take what
         it will be given, code that cannot be imported or has no file.
     """
     problems = []
     schemes = {c.scheme["name"] for c in cells if is_own(c.scheme["name"])}
     for name in sorted(schemes):
         problems += _problems_of(name, _look_at_scheme)
+    models = {c.embedding["model"] for c in cells if is_own(c.embedding["model"])}
+    for name in sorted(models):
+        problems += _problems_of(name, _look_at_model)
     estimators = {
         json.dumps(c.estimator): c.estimator for c in cells if is_own(c.estimator["method"])
     }
@@ -79,6 +83,11 @@ def _problems_of(name: str, check: Callable[[str, object], None]) -> list[str]:
 def _look_at_scheme(name: str, found: object) -> None:
     if not isinstance(found, type) or not callable(getattr(found, "encrypt", None)):
         raise ValueError(f"{name} is no class with a method encrypt(images, key, ...)")
+
+
+def _look_at_model(name: str, found: object) -> None:
+    if not inspect.isfunction(found):
+        raise ValueError(f"{name} is no function of uint8 images that returns one row for each")
 
 
 def _look_at_estimator(settings: dict, name: str, found: object) -> None:
@@ -154,8 +163,10 @@ def _width(settings: dict, first: np.ndarray) -> int:
     rung = settings["rung"]
     if rung == PIXELS:
         return 0
-    options = {name: settings[name] for name in ("model", "precision")}
-    return representations(first, [rung], cache=False, **options)[rung].shape[1]
+    found = representations(
+        first, [rung], model=model_of(settings), precision=settings["precision"], cache=False
+    )
+    return found[rung].shape[1]
 
 
 def _try_estimator(settings: dict, width: int, groups: np.ndarray) -> None:

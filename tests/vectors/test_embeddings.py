@@ -11,7 +11,7 @@ from torchvision.models import VisionTransformer
 import leakage
 from leakage.pictures.photographs import PHOTOGRAPHS
 from leakage.vectors import efficientnet_lite, layers
-from leakage.vectors.efficientnet_lite import _stored_weights, efficientnet_lite0
+from leakage.vectors.efficientnet_lite import SIZES, build_network, lite_layers, stored_weights
 from leakage.vectors.layers import BATCH_PIXELS
 
 
@@ -22,9 +22,9 @@ def test_knows_what_it_sees(name, label):
     assert leakage.embed(whole, layer="classifier").argmax() == label
 
 
-def reference(x):
+def reference(x, name):
     """The network from its stored weights, batch normalisation as such, TensorFlow's padding."""
-    w = _stored_weights()
+    w = stored_weights(name)
 
     def conv(x, name, norm, stride=1, groups=1):
         weight = w[f"{name}.weight"]
@@ -36,8 +36,10 @@ def reference(x):
         return F.batch_norm(x, *stats, eps=1e-3)
 
     x = F.relu6(conv(x, "_conv_stem", "_bn0", 2))
-    strides = {1: 2, 3: 2, 5: 2, 11: 2}
-    for i in range(16):
+    small = name == "efficientnet_lite0"
+    strides = dict.fromkeys((1, 3, 5, 11) if small else (1, 4, 7, 15), 2)
+    i = 0
+    while f"_blocks.{i}._project_conv.weight" in w:
         y, block = x, f"_blocks.{i}."
         if i:
             y = F.relu6(conv(y, block + "_expand_conv", block + "_bn0"))
@@ -45,6 +47,7 @@ def reference(x):
         y = F.relu6(conv(y, block + "_depthwise_conv", block + "_bn1", stride, channels))
         y = conv(y, block + "_project_conv", block + "_bn2")
         x = x + y if x.shape == y.shape else y
+        i += 1
     x = F.relu6(conv(x, "_conv_head", "_bn1")).mean((2, 3))
     return x @ w["_fc.weight"].T + w["_fc.bias"]
 
@@ -62,28 +65,33 @@ def scaled(images):
 
 
 @pytest.mark.parametrize("packed", [False, True])
-@pytest.mark.parametrize("shape", [(2, 32, 32), (2, 57, 57), (2, 64, 64), (2, 57, 57, 3)])
-def test_against_unfolded_reference(shape, packed, rng):
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [*(("efficientnet_lite0", shape) for shape in [(2, 32, 32), (2, 57, 57), (2, 64, 64),
+                                                   (2, 57, 57, 3)]),
+     ("efficientnet_lite1", (2, 57, 57)), ("efficientnet_lite2", (2, 57, 57, 3))],
+)  # fmt: skip
+def test_against_unfolded_reference(name, shape, packed, rng):
     """Borders included: padding means a sample of the mean, not a sample of 0."""
     images = torch.from_numpy(rng.integers(0, 256, shape, np.uint8))
-    network = efficientnet_lite0()
+    network = build_network(name)
     if packed:
         network.pack()
     with torch.inference_mode():
         found = network(images)
-        torch.testing.assert_close(found, reference(scaled(images)), rtol=1e-3, atol=1e-3)
+        torch.testing.assert_close(found, reference(scaled(images), name), rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="torch is without oneDNN")
 @pytest.mark.parametrize("shape", [(2, 57, 64), (3, 32, 47), (2, 57, 64, 3)])
 def test_packed_is_the_same(shape, rng):
     images = torch.from_numpy(rng.integers(0, 256, shape, np.uint8))
-    plain, packed = efficientnet_lite0(), efficientnet_lite0()
+    plain, packed = build_network(), build_network()
     packed.pack()
     assert packed.head.packed is not None
     with torch.inference_mode():
         expected, found = (network_outputs(network, images) for network in (plain, packed))
-    assert list(found) == list(efficientnet_lite.LAYERS)
+    assert list(found) == list(lite_layers("efficientnet_lite0"))
     for name in found:
         torch.testing.assert_close(found[name], expected[name], rtol=1e-4, atol=1e-4)
 
@@ -101,7 +109,7 @@ def test_without_oneDNNs_operators_the_plain_ones_do_the_same(
     there = getattr(torch.ops, namespace)
     left = SimpleNamespace(**{name: getattr(there, name) for name in dir(there) if name != gone})
     monkeypatch.setattr(torch.ops, namespace, left)
-    network = efficientnet_lite0()
+    network = build_network()
     network.reduce(getattr(torch, precision))
     images = torch.from_numpy(photographs.images[:2])
     with torch.inference_mode():
@@ -246,9 +254,10 @@ def test_histogram(photographs):
 
 
 def test_changed_weights_are_refused(monkeypatch):
-    monkeypatch.setattr(efficientnet_lite, "WEIGHTS_SHA256", "0" * 64)
+    changed = SIZES["efficientnet_lite0"]._replace(sha256="0" * 64)
+    monkeypatch.setitem(SIZES, "efficientnet_lite0", changed)
     with pytest.raises(ValueError, match="reinstall it"):
-        efficientnet_lite0()
+        build_network()
 
 
 def test_no_network_for_weights(photographs, monkeypatch, tmp_path):
