@@ -149,6 +149,14 @@ class Canonical(NamedTuple):
     y: np.ndarray
     squared: np.ndarray
 
+    def first(self, count: int) -> "Canonical | None":
+        """A copy of the first pairs alone, None where there are none."""
+        if not len(self.squared):
+            return None
+        return Canonical(
+            self.x[:, :count].copy(), self.y[:, :count].copy(), self.squared[:count].copy()
+        )
+
 
 def canonical_variates(
     x: np.ndarray, y: np.ndarray, fit: np.ndarray, shrinkage: Shrinkage

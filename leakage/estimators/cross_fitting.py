@@ -135,7 +135,7 @@ def estimate_mi(
     rng = np.random.default_rng(seed)
     fold = split_by_group(groups, folds, rng)
     samples = Samples.of(x, y, groups, components, seed)
-    learned = _learn_all(samples, fold, method, rng)
+    learned, last = _learn_all(samples, fold, method, rng)
     near = neighbours_of(x, y, fold, learned, seed) if method == "auto" and independent else {}
     judged = [judge(one, fold, t, method, near, rng) for t, one in enumerate(learned)]
     sizes = np.bincount(fold)
@@ -146,11 +146,9 @@ def estimate_mi(
     low, high = clustered_interval(bits, influences, groups)
     p_value, tested = None, {}
     if permutations:
-        p_value, tested["z"] = independence(
-            samples, units, fold, learned[-1], method, permutations, rng
-        )
+        p_value, tested["z"] = independence(samples, units, fold, last, method, permutations, rng)
     details = _details(judged, learned, sizes, method) | tested
-    most = training_bits(learned[-1], np.flatnonzero(fold != folds - 1), groups, rng)
+    most = training_bits(last, np.flatnonzero(fold != folds - 1), groups, rng)
     details["training"] = max(bits, most)
     details["exchanged"] = f"{len(np.unique(units))} {exchange}"
     flags = [*noticed, *_flags(judged, sizes, bits, high)]
@@ -171,8 +169,8 @@ def estimate_mi(
 
 def _learn_all(
     samples: Samples, fold: np.ndarray, method: Method, rng: np.random.Generator
-) -> list[Learned]:
-    """A critic for each fold, from the others. The last fold's tries everything.
+) -> tuple[list[Learned], Learned]:
+    """A critic for each fold, from the others, and the last fold's whole, which tries everything.
 
     It never sees the fold that it is tested on, so that its list of what is promising may be used
     for the others, whose critics no test needs.
@@ -183,8 +181,9 @@ def _learn_all(
         learn(samples, np.flatnonzero(fold != t), method, rng, last.promising)
         for t in range(folds - 1)
     )
-    # of large samples all candidates of all folds would take gigabytes
-    return [*(one._replace(candidates=[]) for one in others), last]
+    # of large samples all candidates and all rows of all folds would take gigabytes
+    judged = [one.of(np.flatnonzero(fold == t)) for t, one in enumerate(others)]
+    return [*judged, last.of(np.flatnonzero(fold == folds - 1))], last
 
 
 def _details(

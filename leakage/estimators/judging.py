@@ -19,8 +19,6 @@ from leakage.evidence.permutations import JudgedFold, sequential_test
 LARGEST_PART = 2000
 #: Samples that taught a critic and are asked what it says of them.
 TRAINING_ROWS = 400
-#: Pairs of canonical variates that nearest neighbours look at.
-VARIATES = 2
 #: Contributions of nearest neighbours share neighbours, so that their mean spreads more than that
 #: of as many independent ones: by 1.25 to 1.47 times, over repeated runs of version 0.1.
 SHARED_NEIGHBOURS = 1.35
@@ -44,10 +42,14 @@ def judge(
     neighbours: dict[str, np.ndarray],
     rng: np.random.Generator,
 ) -> Judged:
-    """The bound of a fold by the critic that the others taught, or nearest neighbours instead."""
+    """The bound of a fold by the critic that the others taught, or nearest neighbours instead.
+
+    `one`: of the samples of this fold alone (`Learned.of`).
+    """
     held_out = fold == at
     rows = np.flatnonzero(held_out)
-    judged = _by_critic(one, rows, one.judge if method in ("auto", "canonical") else method, rng)
+    of = one.judge if method in ("auto", "canonical") else method
+    judged = _by_critic(one, len(rows), of, rng)
     if not neighbours:
         return judged
     name = max(neighbours, key=lambda n: neighbours[n][~held_out].mean())
@@ -57,20 +59,19 @@ def judge(
     return judged._replace(name=name, bits=float(own.mean()), influence=SHARED_NEIGHBOURS * own)
 
 
-def _by_critic(one: Learned, rows: np.ndarray, of: str, rng: np.random.Generator) -> Judged:
-    """What the critic says of the samples `rows`, by the bound `of`, part by part."""
-    order = rng.permutation(len(rows))
-    influence = np.zeros(len(rows))
+def _by_critic(one: Learned, rows: int, of: str, rng: np.random.Generator) -> Judged:
+    """What the critic says of its so many samples, by the bound `of`, part by part."""
+    order = rng.permutation(rows)
+    influence = np.zeros(rows)
     told = []
-    for places in np.array_split(order, -(-len(rows) // LARGEST_PART)):
-        part = rows[places]
+    for part in np.array_split(order, -(-rows // LARGEST_PART)):
         scores, raw = one.scores(part), one.critic.scores(part)
         value, effect = bound(scores, of)
         if value > (ceiling := math.log2(len(part))):  # more than so many samples can tell
             value, effect = ceiling, bound(scores, "infonce")[1]
         if one.temperature == 0:  # 0 by choice: its noise is that of the critic as it was
             effect = bound(raw, of)[1]
-        influence[places] = effect
+        influence[part] = effect
         told.append((value, np.mean(raw.argmax(0) == np.arange(len(part))), bound(scores)[0]))
     bits, recognised, plain = (float(v) for v in np.mean(told, axis=0))
     return Judged(one.name, bits, influence, recognised, plain)
@@ -101,12 +102,12 @@ def neighbours_of(
     if x.shape[1] + y.shape[1] > 2:
         radii = (log_radius(v, every).astype(float) for v in (x, y))
         found["ksg of radii"] = local_contributions(*radii, seed=seed)
-    variates = [one.variates for one in learned if one.variates and len(one.variates.squared)]
+    variates = [one.variates for one in learned if one.variates]
     if len(variates) == len(learned):
         local = np.zeros(len(x))
         for t, of in enumerate(variates):
             rows = np.flatnonzero(fold == t)
-            sides = normal_scores(of.x[:, :VARIATES]), normal_scores(of.y[:, :VARIATES])
+            sides = normal_scores(of.x), normal_scores(of.y)
             local[rows] = local_contributions(*sides, seed=seed, rows=rows)
         found["ksg of variates"] = local
     return found

@@ -21,6 +21,8 @@ CAUTION, NETWORK_CAUTION = 1.0, 3.0
 STEEP = 0.3
 #: Share of the folds that only trains for the test; each later fold is judged by earlier ones.
 ONLY_TRAINS = 0.4
+#: Pairs of canonical variates that nearest neighbours look at.
+VARIATES = 2
 #: A score so many nats below the least of all validated pairs is held there: a single image unlike
 #: all others would otherwise decide what a fold says.
 FAR_BELOW = 10.0
@@ -38,7 +40,7 @@ class Learned(NamedTuple):
     offset: float
     detector: Critic
     judge: str  # name of the bound that serves it
-    variates: critics.Canonical | None  # of the closed form that was best on validation
+    variates: critics.Canonical | None  # the first of the closed form that was best on validation
     validated: tuple[np.ndarray, ...]  # scores of the calibrated critic on its validation parts
     candidates: list[Candidate]
     promising: frozenset[str]  # what is worth trying on other training sets of the same samples
@@ -49,6 +51,12 @@ class Learned(NamedTuple):
         if not self.validated:
             return scores
         return np.maximum(scores, min(s.diagonal().min() for s in self.validated) - FAR_BELOW)
+
+    def of(self, rows: np.ndarray) -> "Learned":
+        """The same of the samples `rows` alone, which it numbers from 0; without its candidates."""
+        critic = self.critic.of(rows)
+        detector = critic if self.detector is self.critic else self.detector.of(rows)
+        return self._replace(critic=critic, detector=detector, candidates=[])
 
 
 @dataclass(frozen=True)
@@ -162,11 +170,12 @@ def _calibrated(chosen: _Chosen, parts: Parts, method: Method) -> Learned:
     if best.candidate is not None:
         name, critic = best.candidate.name, best.candidate.final()
         validated = tuple(best.temperature * s + offset for s in best.candidate.scores)
-    variates = chosen.closed.candidate and chosen.closed.candidate.variates
+    variates = None
+    if method == "auto" and chosen.closed.candidate and chosen.closed.candidate.variates:
+        variates = chosen.closed.candidate.variates(parts.rows).first(VARIATES)
     return Learned(
         name, best.bits, critic, best.temperature, offset, detector, best.judge,
-        variates(parts.rows) if variates and method == "auto" else None,
-        validated, tried, chosen.promising,
+        variates, validated, tried, chosen.promising,
     )  # fmt: skip
 
 
