@@ -9,7 +9,7 @@ TORCH_INDEX_URL ?=
 
 MINIMUM := .venv-minimum
 # Left out where only the package is tested: what needs the built book, or the tools that build it.
-WITHOUT_BOOK := $(patsubst %,--ignore-glob='*/test_%.py',book chapters colab contributing explorer_in_browser \
+WITHOUT_BOOK := $(patsubst %,--ignore-glob='*/test_%.py',api_reference book chapters colab contributing explorer_in_browser \
   extensions jupyterlab launch notebooks own_book pages_in_browser) -k "not test_in_the_book"
 
 .PHONY: help book lab pdf test test-slow coverage minimum lint measure links dist screenshots clean

@@ -166,7 +166,7 @@ def test_tpe_sum_mixes(key):
 
     False alarms: 0.001. One round is not enough.
     """
-    images = np.tile(np.array([[3, 0], [0, 0]], np.uint8), (4000, 1, 1))
+    images = np.tile(np.array([[3, 0], [0, 0]], np.uint8), (1500, 1, 1))
 
     def p_value(rounds: int) -> float:
         scheme = leakage.get_scheme("tpe-sum", block=2, rounds=rounds)
