@@ -20,7 +20,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # one representation a core
 
 import numpy as np
 from joblib import Parallel, delayed
-from provenance import stamp
+from provenance import recorded_rows, stamp
 
 import leakage
 from leakage.vectors.efficientnet_lite import SIZES
@@ -126,10 +126,7 @@ def main() -> None:
     images = leakage.load_images(
         options.photographs, size=options.size, count=options.count, mode="gray"
     ).images
-    rows = []
-    if options.file.is_file():
-        with options.file.open(encoding="utf8") as file:
-            rows = list(csv.reader(file))[2:]
+    rows = recorded_rows(options.file)
     done = {(row[0], int(row[2])) for row in rows}
     tasks = [(n, b) for n in representations() for b in LEVELS if (n, b) not in done]
     work = Parallel(n_jobs=options.jobs, return_as="generator_unordered")(

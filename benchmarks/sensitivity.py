@@ -23,7 +23,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # one run a core
 
 import numpy as np
 from joblib import Parallel, delayed
-from provenance import stamp
+from provenance import recorded_rows, stamp
 
 import leakage
 from leakage.truth.channels import gaussian, student_t
@@ -133,10 +133,7 @@ def main() -> None:
     if options.large:
         print(large(*LARGE[options.large[0]], options.large[1]))
         return
-    rows = []
-    if options.file.is_file():
-        with options.file.open(encoding="utf8") as file:
-            rows = list(csv.reader(file))[2:]
+    rows = recorded_rows(options.file)
     settings = (
         [(name, power(draw), options.runs) for name, draw in POWER.items()]
         + [(name, None, options.seeds) for name in PLANES]
