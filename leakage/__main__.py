@@ -209,12 +209,25 @@ def _audit(options: argparse.Namespace) -> int:
     if options.settings and options.scheme is None:
         raise ValueError("--set belongs to --scheme")
     check_seed(options.seed)
+    _check_apart(options.output, options.plain, options.cipher)
     check_output(options.output)
     found = _found(options)
     paths = found.save(options.output)
     _say(found.verdict)
     _say(f"report: {paths['report.html']}")
     return {False: 0, True: 1, None: 3}[found.leaks]
+
+
+def _check_apart(output: str | Path, *read: str | None) -> None:
+    """Refuse to write into a folder of pictures: the next audit would read the report's as well."""
+    for folder in read:
+        if folder is None or not Path(folder).is_dir():
+            continue
+        if Path(output).resolve().is_relative_to(Path(folder).resolve()):
+            raise ValueError(
+                f"{output} is in {folder}, whose pictures are read: the next audit would find "
+                "those of the report there; choose a folder outside, with -o"
+            )
 
 
 def _found(options: argparse.Namespace) -> "Audit":

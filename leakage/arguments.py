@@ -183,7 +183,7 @@ def object_named(name: str) -> object:
     Raises
     ------
     ValueError
-        No colon, no such module, or no such name in it.
+        No colon, no such module, no such name in it, or a module that raises when it is imported.
 
     Examples
     --------
@@ -195,8 +195,14 @@ def object_named(name: str) -> object:
         raise ValueError(f"{name!r} is not of the form 'module:name'")
     sys.path.insert(0, str(Path.cwd()))
     try:
-        return getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+        found = import_module(module)
+    except ImportError as error:
         raise ValueError(f"cannot find {name}: {error}") from None
+    except Exception as error:  # whatever a module does when it is imported
+        raise ValueError(f"cannot import {name}: {type(error).__name__}: {error}") from error
     finally:
         sys.path.pop(0)
+    try:
+        return getattr(found, attribute)
+    except AttributeError as error:
+        raise ValueError(f"cannot find {name}: {error}") from None

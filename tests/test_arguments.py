@@ -1,11 +1,13 @@
 """What is taken for images, and what to write instead of what is not."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 import leakage
-from leakage.arguments import check_images
+from leakage.arguments import check_images, object_named
 
 GRAY = np.arange(2 * 8 * 10, dtype=np.uint8).reshape(2, 8, 10)
 RGB = np.arange(2 * 8 * 10 * 3, dtype=np.uint16).astype(np.uint8).reshape(2, 8, 10, 3)
@@ -62,3 +64,10 @@ def test_arrays_are_not_copied():
 def test_everything_else_is_refused_with_what_to_write(given, error, says):
     with pytest.raises(error, match=says):
         check_images(given)
+
+
+def test_a_module_that_raises_when_it_is_imported(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("raises_at_import.py").write_text("import math\nmath.absent\ndef f(): ...\n")
+    with pytest.raises(ValueError, match="cannot import raises_at_import:f: AttributeError"):
+        object_named("raises_at_import:f")

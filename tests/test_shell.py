@@ -113,6 +113,14 @@ def test_bad_output_is_found_before_the_work(folder, capsys, monkeypatch):
         assert "/proc cannot be written" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("where", ["cipher", "cipher/report", "plain/a/b"])
+def test_no_report_among_the_pictures(folder, capsys, where):
+    """The next audit would take the report's pictures for ciphertexts."""
+    assert shell.main(["audit", "plain", "cipher", "-o", where]) == 2
+    assert "choose a folder outside" in capsys.readouterr().err
+    assert len(list(folder.rglob("*"))) == 14
+
+
 def test_a_disk_that_fills_up_is_bad_output(folder, capsys, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
