@@ -243,7 +243,11 @@ def peak_of(call):
     return peak
 
 
-@pytest.mark.parametrize("plain", [bytes(2**27), bytes(3 * 2 * 256 + 1), b"short"])
+@pytest.mark.parametrize(
+    "plain",
+    [bytes(2**27), bytes(3 * 2 * 256 + 1), b"short"],
+    ids=["a bomb", "a byte too long", "too short"],  # not the bytes: half a gigabyte
+)
 def test_a_bomb_in_the_secret_part_is_refused_in_little_memory(plain, key):
     scheme = made("p3")
     cipher = encrypt_jpeg(compressed(some_images(1)[0], 75), key, scheme)
