@@ -42,7 +42,7 @@ def square_among_sixty(seed: int) -> tuple[np.ndarray, np.ndarray]:
     """One coordinate of 30 is the square of one of 30 and noise: .602 nats."""
     rng = np.random.default_rng(seed)
     x, y = rng.normal(size=(2, 1000, 30))
-    y[:, 0] = x[:, 0] ** 2 + 0.5 * rng.normal(size=1000)
+    y[:, 0] = x[:, 0] ** 2 + rng.normal(size=1000)
     return x, y
 
 

@@ -14,6 +14,8 @@ SMILE_CLIP = 5.0
 #: the channels of `leakage.truth.channels`.
 LARGEST_TEMPERATURE = 1.2
 PRECISION = 0.02
+#: Relative error of a slope, which is computed in float32.
+ROUNDING = 1e-5
 
 
 def bound(scores: np.ndarray, method: str = "mine") -> tuple[float, np.ndarray]:
@@ -81,7 +83,9 @@ def best_temperature(scores: Sequence[np.ndarray], judge: str) -> tuple[float, f
     while high - low > PRECISION:
         slopes = [_slopes(s, factor, judge) for s in scores]
         slope, curvature = (sum(v) for v in zip(*slopes, strict=True))
-        low, high = (factor, high) if slope > 0 else (low, factor)
+        # where every pair is recognised with a large margin, the slope is rounding of a positive one
+        rounding = ROUNDING * sum(abs(float(s.diagonal().mean())) for s in scores)
+        low, high = (factor, high) if slope > -rounding else (low, factor)
         step = factor - slope / curvature if curvature < 0 else math.inf
         if abs(step - factor) < PRECISION / 2:
             break
