@@ -83,7 +83,7 @@ def best_temperature(scores: Sequence[np.ndarray], judge: str) -> tuple[float, f
     while high - low > PRECISION:
         slopes = [_slopes(s, factor, judge) for s in scores]
         slope, curvature = (sum(v) for v in zip(*slopes, strict=True))
-        # where every pair is recognised with a large margin, the slope is rounding of a positive one
+        # where every pair is recognised with a large margin, the slope is 0 but for rounding
         rounding = ROUNDING * sum(abs(float(s.diagonal().mean())) for s in scores)
         low, high = (factor, high) if slope > -rounding else (low, factor)
         step = factor - slope / curvature if curvature < 0 else math.inf
