@@ -21,6 +21,7 @@ from .estimators.certified import certified_mi
 from .estimators.counting import plug_in
 from .estimators.cross_fitting import estimate_mi, mine
 from .estimators.nearest_neighbours import ksg
+from .estimators.patches import patch_mi
 from .estimators.pixels import pixel_mi, pixel_mi_in_batches
 from .pictures.batches import image_batches
 from .pictures.image_sets import ImageSet, load_images
@@ -67,6 +68,7 @@ __all__ = [
     "metrics",
     "mine",
     "notebook",
+    "patch_mi",
     "pictures",
     "pixel_mi",
     "pixel_mi_in_batches",

@@ -151,7 +151,7 @@ def estimate_mi(
     most = training_bits(last, np.flatnonzero(fold != folds - 1), groups, rng)
     details["training"] = max(bits, most)
     details["exchanged"] = f"{len(np.unique(units))} {exchange}"
-    flags = [*noticed, *_flags(judged, sizes, bits, high)]
+    flags = [*noticed, *doubts(judged, sizes, bits, high)]
     if extrapolate:
         part = np.isin(groups, _half_of(groups, rng))
         half = estimate_mi(
@@ -202,7 +202,8 @@ def _details(
     return details
 
 
-def _flags(judged: list[Judged], sizes: np.ndarray, bits: float, high: float) -> list[str]:
+def doubts(judged: list[Judged], sizes: np.ndarray, bits: float, high: float) -> list[str]:
+    """Flags of an estimate whose folds, of these sizes, were judged so."""
     flags = []
     recognised = float(np.average([one.recognised for one in judged], weights=sizes))
     if recognised > RECOGNISED or high > math.log2(sizes.min()) - 1 / math.log(2):

@@ -127,7 +127,7 @@ def usable_samples(
     member = np.unique(labels, return_inverse=True)[1]
     flags: tuple[str, ...] = ()
     if repeated := _repeated(left, right):
-        member = _merged(member, repeated.of)
+        member = merged(member, repeated.of)
         flags = (f"{repeated.times} of {len(left)} rows repeat others: they count once",)
         _check_enough(
             len(left), len(np.unique(member)), folds, "after repeated rows are counted once"
@@ -196,8 +196,21 @@ def _on_a_lattice(values: np.ndarray) -> bool:
     return bool(np.abs(ratios - np.rint(ratios)).max() < 1e-6)
 
 
-def _merged(member: np.ndarray, of: np.ndarray) -> np.ndarray:
-    """Groups joined where they show the same pair."""
+def merged(member: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """Groups joined where they show the same.
+
+    Parameters
+    ----------
+    member : ndarray of int, shape (N,)
+        Number of the group of each row.
+    of : ndarray of int, shape (N,)
+        Number of what each row shows.
+
+    Examples
+    --------
+    >>> merged(np.array([0, 1, 2]), np.array([5, 6, 5]))
+    array([0, 1, 0], dtype=int32)
+    """
     n_groups, n_pairs = member.max() + 1, of.max() + 1
     edges = coo_array(
         (np.ones(len(of), np.int8), (member, n_groups + of)), shape=(n_groups + n_pairs,) * 2

@@ -119,7 +119,7 @@ def _share(
 
 def _embed_batches(images: Path, scheme: dict | None, wanted: dict[Path, dict]) -> None:
     """Write the vectors of each embedding, and beside them what computing them took."""
-    from leakage.vectors.embeddings import found_device
+    from leakage.devices import found_device
 
     if not is_whole(images):
         raise ValueError(f"{images} is damaged; run the same study again")

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from leakage.arguments import check_images
+from leakage.devices import found_device
 from leakage.vectors.efficientnet_lite import SIZES
 from leakage.vectors.encoders import (
     OUTPUT,
@@ -33,7 +34,6 @@ from leakage.vectors.layers import (
     Run,
     check_layers,
     check_run,
-    found_device,
     pooled_layers,
 )
 from leakage.vectors.layers import layer_names as network_layers

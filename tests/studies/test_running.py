@@ -19,13 +19,13 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 import leakage
 from leakage.__main__ import main
+from leakage.devices import found_device
 from leakage.studies.estimating import estimate_cell
 from leakage.studies.files import CellFiles
 from leakage.studies.grid import Cell, cells_of, key_of
 from leakage.studies.provenance import stamp
 from leakage.studies.results import VARYING
 from leakage.vectors.embeddings import representations
-from leakage.vectors.layers import found_device
 
 # forked from a process that has loaded all, so that a new one starts at once
 PROCESSES = multiprocessing.get_context("forkserver")
