@@ -12,7 +12,9 @@ from leakage.estimators.critics import Critic, Ranks, whitened
 from leakage.estimators.objectives import Objective
 from leakage.evidence.splits import split_by_group
 
-Method = Literal["auto", "canonical", "cluster", "mine", "nwj", "infonce", "smile", "ksg"]
+Method = Literal[
+    "auto", "canonical", "cluster", "quantised", "mine", "nwj", "infonce", "smile", "ksg"
+]
 #: The objective that a network of each method is trained by.
 _OBJECTIVES: dict[Method, Objective] = {
     "auto": "mine", "mine": "mine", "nwj": "nwj", "infonce": "infonce", "smile": "smile",

@@ -15,6 +15,7 @@ from leakage.estimators.candidates import Method, Samples
 from leakage.estimators.judging import Judged, independence, judge, neighbours_of, training_bits
 from leakage.estimators.learning import Learned, learn
 from leakage.estimators.nearest_neighbours import ksg
+from leakage.estimators.quantised import quantised_mi
 from leakage.evidence.exchange import Exchange, exchangeable
 from leakage.evidence.intervals import clustered_interval
 from leakage.evidence.p_values import check_permutations
@@ -53,10 +54,12 @@ def estimate_mi(
         correlations of principal components, of ranks, or of ranks with functions of one side
         alone beside them: its distance from the middle, the sizes of its coordinates.
         ``"cluster"``: of k-means clusters. ``"mine"``, ``"nwj"``, ``"infonce"``, ``"smile"``: a
-        network trained and judged by that bound. ``"ksg"``: nearest neighbours. ``"auto"``:
-        whichever validation prefers of canonical, cluster, a network on top of the better of
-        these, and, where rows are independent, KSG of all coordinates up to eight, of distances
-        from the middle, or of canonical variates.
+        network trained and judged by that bound. ``"ksg"``: nearest neighbours. ``"quantised"``:
+        the empirical estimator (`leakage.estimators.quantised`): codes of k-means codebooks of
+        other groups are counted, at most log2 of the codes. ``"auto"``: whichever validation
+        prefers of canonical, cluster, a network on top of the better of these, and, where rows are
+        independent, KSG of all coordinates up to eight, of distances from the middle, or of
+        canonical variates.
     groups : ndarray, shape (N,), optional
         Source image of each row. Without groups every row is its own: right only if no two rows
         come from one image. They may be of any sizes; of a group that would fill more than a fold
@@ -134,6 +137,11 @@ def estimate_mi(
 
     rng = np.random.default_rng(seed)
     fold = split_by_group(groups, folds, rng)
+    if method == "quantised":
+        return quantised_mi(
+            x, y, groups, units, fold, components=components, permutations=permutations,
+            seed=seed, noticed=noticed,
+        )  # fmt: skip
     samples = Samples.of(x, y, groups, components, seed)
     learned, last = _learn_all(samples, fold, method, rng)
     near = neighbours_of(x, y, fold, learned, seed) if method == "auto" and independent else {}
