@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import digamma, gammaln
 
 from leakage.arguments import check_seed
-from leakage.estimate import Estimate
+from leakage.estimate import Estimate, entropy
 
 
 class Pairs(NamedTuple):
@@ -146,6 +146,65 @@ def clusters(n: int, *, count: int = 10, dimensions: int = 16, seed: int = 0) ->
         return centres[index] + rng.normal(size=(n, dimensions))
 
     return _pairs(side(), side(), math.log2(count), f"{count} clusters")
+
+
+def labels(
+    n: int,
+    *,
+    count: int = 8,
+    kept: float = 0.8,
+    dimensions: int = 16,
+    spread: float = 6.0,
+    seed: int = 0,
+) -> Pairs:
+    """A label that passes a channel, and is seen on each side as a centre with noise around it.
+
+    A label stays what it is with probability `kept`, and else is drawn anew, so that the value is
+    ``log2 count - H`` of a row of the channel. Centres are Gaussian with the standard deviation
+    `spread` in each coordinate, the noise has 1: with the defaults labels can be read off.
+
+    Parameters
+    ----------
+    n, count, dimensions : int
+        Number of pairs, of labels, and of coordinates of each side.
+    kept : float
+        0 to 1.
+    spread : float
+        Above 0.
+    seed : int
+        Of centres and draws.
+
+    Returns
+    -------
+    Pairs
+        float arrays of shape (n, dimensions).
+
+    Raises
+    ------
+    ValueError
+        A size below 1, or a probability out of range.
+
+    Examples
+    --------
+    >>> round(labels(100, count=4, kept=0.7).exact.bits, 3)
+    0.874
+    """
+    check_seed(seed)
+    check_positive(n=n, count=count, dimensions=dimensions, spread=spread)
+    if not 0 <= kept <= 1:
+        raise ValueError(f"kept must be 0 to 1, not {kept}")
+    rng = np.random.default_rng(seed)
+    sent = rng.integers(0, count, n)
+    received = np.where(rng.random(n) < kept, sent, rng.integers(0, count, n))
+    row = np.full(count, (1 - kept) / count)
+    row[0] += kept
+
+    def seen(label: np.ndarray) -> np.ndarray:
+        centres = spread * rng.normal(size=(count, dimensions))
+        return centres[label] + rng.normal(size=(n, dimensions))
+
+    bits = math.log2(count) - entropy(row)
+    return _pairs(seen(sent), seen(received), bits, f"{count} labels through a channel")
 
 
 def _student_t_nats(freedom: float, dimensions: int) -> float:
