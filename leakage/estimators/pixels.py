@@ -19,7 +19,7 @@ FEWEST_COUPLES, BUNDLES = 10, 64
 
 # The data-processing inequality allows any mask: I(X & m; Y & m) <= I(X; Y). Few planes make small
 # tables, whose bias can be corrected.
-_MASKS = {
+MASKS = {
     "all planes": 0xFF,
     **{f"the {j} least significant planes" if j > 1 else "the least significant plane": (1 << j) - 1
        for j in range(1, 8)},
@@ -28,12 +28,12 @@ _MASKS = {
 }  # fmt: skip
 
 
-def _reduced(table: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+def reduced(table: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     """The 256 x 256 table of bytes seen through every mask, by its name.
 
     Each is summed from the table that has a plane more.
     """
-    names = {mask: name for name, mask in _MASKS.items()}
+    names = {mask: name for name, mask in MASKS.items()}
     yield names[0xFF], table
     for low in (True, False):
         small = table
@@ -48,7 +48,7 @@ def _reduced(table: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
 def _best_mask(table: np.ndarray) -> tuple[float, str, float, float]:
     """Score, name, bits and null standard deviation of the mask with the clearest information."""
     found = []
-    for name, small in _reduced(table):
+    for name, small in reduced(table):
         rows, columns = (np.count_nonzero(small.sum(axis)) for axis in (1, 0))
         if small.sum() < SAMPLES_PER_CELL * np.count_nonzero(small) or min(rows, columns) < 2:
             continue
@@ -137,8 +137,8 @@ def pixel_mi(
     x, y = pieces(plain), pieces(cipher)
     low = high = p_value = None
     if len(x) > 1:
-        mask = np.uint8(_MASKS[name])
-        chosen = dict(_reduced(table))[name]
+        mask = np.uint8(MASKS[name])
+        chosen = dict(reduced(table))[name]
         low, high = _block_interval(bits, noise, chosen, x & mask, y & mask, int(mask))
     if len(x) > 1 and permutations:
         rng = np.random.default_rng(seed)
@@ -291,8 +291,8 @@ def pixel_mi_in_batches(
     raw = plug_in_mi(table)
     low = high = p_value = None
     if count > 1:
-        mask = _MASKS[name]
-        small = dict(_reduced(table))[name]
+        mask = MASKS[name]
+        small = dict(reduced(table))[name]
         moments = (0, 0.0, 0.0)
         for plain, cipher in batches():
             x, y = (pieces(side) & np.uint8(mask) for side in (plain, cipher))

@@ -197,19 +197,19 @@ def _on_a_lattice(values: np.ndarray) -> bool:
 
 
 def merged(member: np.ndarray, of: np.ndarray) -> np.ndarray:
-    """Groups joined where they show the same.
+    """Groups joined where they show the same thing.
 
     Parameters
     ----------
     member : ndarray of int, shape (N,)
-        Number of the group of each row.
+        Number of each row's group, from 0.
     of : ndarray of int, shape (N,)
-        Number of what each row shows.
+        Number of what it shows, from 0.
 
     Examples
     --------
-    >>> merged(np.array([0, 1, 2]), np.array([5, 6, 5]))
-    array([0, 1, 0], dtype=int32)
+    >>> merged(np.array([0, 1, 2]), np.array([0, 0, 1])).tolist()
+    [0, 0, 1]
     """
     n_groups, n_pairs = member.max() + 1, of.max() + 1
     edges = coo_array(
