@@ -7,7 +7,7 @@ photographs there were: a table of the judged images themselves would take 60 ke
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -16,120 +16,32 @@ from numpy.typing import ArrayLike
 from leakage.arguments import check_images, check_seed
 from leakage.estimate import FOLDS_DISAGREE, Estimate
 from leakage.estimators.corrections import plug_in_mi
-from leakage.estimators.counting import SAMPLES_PER_CELL
-from leakage.estimators.pixels import reduced
-from leakage.estimators.views import View, through, views_of
+from leakage.estimators.view_tables import (
+    Candidate,
+    Choices,
+    Dealt,
+    Said,
+    Tables,
+    candidates_of,
+    ratios_of,
+    said_of,
+    tables_of,
+)
+from leakage.estimators.views import View, views_of
 from leakage.evidence.exchange import Strata
 from leakage.evidence.intervals import clustered_interval
 from leakage.evidence.p_values import check_permutations
 from leakage.evidence.permutations import JudgedFold, sequential_test
 from leakage.evidence.samples import merged
-from leakage.evidence.splits import split_by_group
 
 #: Images and ciphertexts, and perhaps a group for each image.
 Batch = tuple[np.ndarray, np.ndarray] | tuple[np.ndarray, np.ndarray, np.ndarray]
 Batches = Callable[[], Iterable[Batch]]
 
-#: A view of more than samples must tell this much more than samples do, or samples are reported.
-MORE = 1.05
-#: Strength of the pull towards independence, in samples for each code.
-PULL = 4.0
 #: The first folds only train for the test; each later one is judged by the folds before it.
 FIRST_TESTED = 2
 #: Pairs of codes that are looked up for the test of a fold; of more, places are drawn.
 LOOKED_UP = 20_000_000
-
-
-class _Candidate(NamedTuple):
-    """A view, perhaps through some planes, with its table in each fold."""
-
-    view: View
-    planes: str  # empty: as it is
-    tables: np.ndarray
-
-    @property
-    def name(self) -> str:
-        return f"{self.view.name}, {self.planes}" if self.planes else self.view.name
-
-    def codes(self, plain: np.ndarray, cipher: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        a, b = self.view.codes(plain, cipher)
-        return (through(self.planes, a), through(self.planes, b)) if self.planes else (a, b)
-
-
-def _ratios(table: np.ndarray) -> np.ndarray:
-    """log2 of how much likelier each pair of codes is than by chance, drawn towards 0."""
-    rows, columns = table.sum(1) + 0.5, table.sum(0) + 0.5
-    product = np.outer(rows / rows.sum(), columns / columns.sum())
-    pull = PULL * len(table)
-    return np.log2((table / product + pull) / (table.sum() + pull))
-
-
-class _Said(NamedTuple):
-    """What ratios say of a table, in bits: mean of pairs, less log2 of the mean by chance."""
-
-    bits: float
-    chance: float
-
-
-def _said(ratios: np.ndarray, table: np.ndarray) -> _Said:
-    n = table.sum()
-    chance = float(table.sum(1) @ np.exp2(ratios) @ table.sum(0)) / n**2
-    return _Said(float((table * ratios).sum()) / n - math.log2(chance), chance)
-
-
-def _counted(view: View, a: np.ndarray, b: np.ndarray, fold: np.ndarray, folds: int) -> np.ndarray:
-    cells = view.levels**2
-    cell = a.astype(np.intp) * view.levels + b + (fold * cells)[:, None]
-    return np.bincount(cell.ravel(), minlength=folds * cells).reshape(
-        folds, view.levels, view.levels
-    )
-
-
-def _candidates(tables: dict[str, tuple[View, np.ndarray]]) -> Iterator[_Candidate]:
-    """Every view that has samples for its table, bytes through fewer planes too."""
-    for view, table in tables.values():
-        if view.levels < 256:
-            yield _Candidate(view, "", table)
-            continue
-        of_folds = [dict(reduced(one)) for one in table]
-        for planes in of_folds[0]:
-            small = np.stack([one[planes] for one in of_folds])
-            total = small.sum(0)
-            if total.sum() >= SAMPLES_PER_CELL * np.count_nonzero(total):
-                yield _Candidate(view, planes, small)
-
-
-class _Choices:
-    """Scores of all candidates, each pair of folds judged by all others, looked up as needed."""
-
-    def __init__(self, candidates: list[_Candidate]):
-        self.candidates = candidates
-        self._scores: dict[tuple[frozenset[int], int], np.ndarray] = {}
-        self._ratios: dict[frozenset[int], list[np.ndarray]] = {}
-
-    def _judged(self, teach: frozenset[int], held: int) -> np.ndarray:
-        if (teach, held) not in self._scores:
-            if teach not in self._ratios:
-                self._ratios[teach] = [
-                    _ratios(c.tables[sorted(teach)].sum(0)) for c in self.candidates
-                ]
-            found = [
-                _said(ratios, c.tables[held]).bits if c.tables[held].any() else 0.0
-                for c, ratios in zip(self.candidates, self._ratios[teach], strict=True)
-            ]
-            self._scores[teach, held] = np.array(found)
-        return self._scores[teach, held]
-
-    def chosen(self, teach: frozenset[int]) -> _Candidate:
-        """The candidate that tells most when folds of `teach` are judged by the rest of these."""
-        scores = np.mean([self._judged(teach - {held}, held) for held in sorted(teach)], axis=0)
-        alone = np.array([c.view.name == "samples" for c in self.candidates])
-        best = int(scores.argmax())
-        if alone.any():
-            sample = int(np.where(alone, scores, -np.inf).argmax())
-            if scores[sample] > 0 and scores[best] < MORE * scores[sample]:
-                best = sample
-        return self.candidates[best]
 
 
 def neighbourhood_mi(
@@ -246,17 +158,18 @@ def neighbourhood_mi_in_batches(
     if folds < 3:
         raise ValueError(f"folds must be at least 3, to teach, to choose and to judge, not {folds}")
     rng = np.random.default_rng(seed)
-    tables: dict[str, tuple[View, np.ndarray]] = {}
+    tables: dict[str, tuple[View, Tables]] = {}
     dealt = []
     for plain, cipher, groups in map(_checked, batches()):
         _check_groups(groups, folds)
-        fold = split_by_group(groups, folds, rng)
-        dealt.append(fold)
+        dealt.append(Dealt.of(groups, folds, plain.size, rng))
         for view in views_of(plain.shape):
-            table = _counted(view, *view.codes(plain, cipher), fold, folds)
-            before = tables.get(view.name)
-            tables[view.name] = (view, table if before is None else before[1] + table)
-    choices = _Choices(list(_candidates(_varying(tables))))
+            found = tables_of(view, plain, cipher, dealt[-1], folds)
+            if view.name in tables:
+                before = tables[view.name][1]
+                found = Tables(before.own + found.own, before.chance + found.chance)
+            tables[view.name] = (view, found)
+    choices = Choices(list(candidates_of(_varying(tables))))
     every = frozenset(range(folds))
     plans = [_Plan.of(choices, every - {held}, held) for held in range(folds)]
     tests = [] if permutations == 0 else [
@@ -289,10 +202,10 @@ def _check_groups(groups: np.ndarray, folds: int) -> None:
 
 
 def _varying(
-    tables: dict[str, tuple[View, np.ndarray]],
-) -> dict[str, tuple[View, np.ndarray]]:
+    tables: dict[str, tuple[View, Tables]],
+) -> dict[str, tuple[View, Tables]]:
     """Views whose codes vary on both sides."""
-    table = tables["samples"][1].sum(0)
+    table = tables["samples"][1].own.sum(0)
     for side, axis in (("plain", 1), ("cipher", 0)):
         if np.count_nonzero(table.sum(axis)) < 2:
             raise ValueError(
@@ -301,7 +214,7 @@ def _varying(
             )
     kept = {}
     for name, (view, of_folds) in tables.items():
-        total = of_folds.sum(0)
+        total = of_folds.own.sum(0)
         if all(np.count_nonzero(total.sum(axis)) > 1 for axis in (0, 1)):
             kept[name] = (view, of_folds)
     return kept
@@ -310,28 +223,36 @@ def _varying(
 class _Plan(NamedTuple):
     """What was chosen and taught on some folds, for the one that it judges."""
 
-    candidate: _Candidate
+    candidate: Candidate
     ratios: np.ndarray
     held: int
     taught_by: float  # samples
-    said: _Said
+    said: Said
 
     @classmethod
-    def of(cls, choices: _Choices, teach: frozenset[int], held: int) -> "_Plan":
+    def of(cls, choices: Choices, teach: frozenset[int], held: int) -> "_Plan":
         candidate = choices.chosen(teach)
-        table = candidate.tables[sorted(teach)].sum(0)
-        ratios = _ratios(table)
-        said = _said(ratios, candidate.tables[held])
-        return cls(candidate, ratios, held, float(table.sum()), said)
+        tables = candidate.tables.of(sorted(teach))
+        ratios = ratios_of(tables)
+        said = said_of(ratios, candidate.tables.of([held]))
+        return cls(candidate, ratios, held, float(tables.own.sum()), said)
 
-    def influence(self, plain: np.ndarray, cipher: np.ndarray) -> np.ndarray:
-        """First-order contribution of each image to what is said of its fold."""
+    def influence(self, plain: np.ndarray, cipher: np.ndarray, dealt: Dealt) -> np.ndarray:
+        """First-order contribution of each image of the fold to what is said of it."""
         a, b = self.candidate.codes(plain, cipher)
-        table = self.candidate.tables[self.held]
+        own = np.flatnonzero(dealt.fold == self.held)
         likely = np.exp2(self.ratios)
-        rows, columns = likely @ table.sum(0), table.sum(1) @ likely
-        by_chance = (rows[a] + columns[b]).mean(1) / table.sum() / self.said.chance
-        return self.ratios[a, b].mean(1) - by_chance / math.log(2)
+        by_chance, times = np.zeros(len(a)), np.zeros(len(a))
+        for others in dealt.partners:
+            rows = own[others[own] >= 0]
+            values = likely[a[rows], b[others[rows]]].mean(1) - self.said.chance
+            np.add.at(by_chance, rows, values)
+            np.add.at(by_chance, others[rows], values)
+            times[rows] += 1
+        if times.any():
+            by_chance *= len(own) / times.sum()
+        by_chance /= self.said.chance * math.log(2)
+        return self.ratios[a[own], b[own]].mean(1) - by_chance[own]
 
     def scores(
         self, plain: np.ndarray, cipher: np.ndarray, rng: np.random.Generator
@@ -356,7 +277,7 @@ class _Seen(NamedTuple):
 
 def _second_pass(
     batches: Batches,
-    dealt: list[np.ndarray],
+    dealt: list[Dealt],
     plans: list[_Plan],
     tests: list[_Plan],
     rng: np.random.Generator,
@@ -364,13 +285,12 @@ def _second_pass(
     influence, labels, first = [], [], 0
     blocks: list[list[np.ndarray]] = [[] for _ in tests]
     sums: list[list[np.ndarray]] = [[] for _ in tests]
-    for (plain, cipher, groups), fold in zip(map(_checked, batches()), dealt, strict=True):
+    for (plain, cipher, groups), of in zip(map(_checked, batches()), dealt, strict=True):
         of_batch = np.zeros(len(plain))
         for plan in plans:
-            own = fold == plan.held
-            of_batch[own] = plan.influence(plain[own], cipher[own])
+            of_batch[of.fold == plan.held] = plan.influence(plain, cipher, of)
         for plan, kept, scored in zip(tests, blocks, sums, strict=True):
-            own = np.flatnonzero(fold == plan.held)
+            own = np.flatnonzero(of.fold == plan.held)
             strata = Strata.of(groups[own], rng)
             kept += [first + own[block] for block in strata.blocks]
             scored += strata.summed(plan.scores(plain[own], cipher[own], rng))
@@ -381,7 +301,8 @@ def _second_pass(
         JudgedFold(Strata(kept), scored, int(plan.taught_by))
         for plan, kept, scored in zip(tests, blocks, sums, strict=True)
     ]
-    return _Seen(np.concatenate(influence), np.concatenate(labels), np.concatenate(dealt), tested)
+    fold = np.concatenate([of.fold for of in dealt])
+    return _Seen(np.concatenate(influence), np.concatenate(labels), fold, tested)
 
 
 def _estimate(
@@ -399,7 +320,7 @@ def _estimate(
     names = [plan.candidate.name for plan in plans]
     units = [plan.candidate.view.unit for plan in plans]
     shown, unit = (", or ".join(dict.fromkeys(words)) for words in (names, units))
-    last = plans[-1].candidate.tables.sum(0)
+    last = plans[-1].candidate.tables.own.sum(0)
     flags = [FOLDS_DISAGREE] if np.ptp(each) > max(1.0, 2 * abs(bits)) else []
     if len(set(units)) > 1:
         flags.append("folds chose neighbourhoods of different size: their mean has no one unit")
