@@ -21,8 +21,10 @@ from .estimators.certified import certified_mi
 from .estimators.counting import plug_in
 from .estimators.cross_fitting import estimate_mi, mine
 from .estimators.nearest_neighbours import ksg
+from .estimators.neighbourhoods import neighbourhood_mi, neighbourhood_mi_in_batches
 from .estimators.patches import patch_mi
 from .estimators.pixels import pixel_mi, pixel_mi_in_batches
+from .estimators.spatial import spatial_share
 from .pictures.batches import image_batches
 from .pictures.image_sets import ImageSet, load_images
 from .schemes import decrypt_jpeg, encrypt_jpeg, get_scheme, list_schemes
@@ -67,6 +69,8 @@ __all__ = [
     "maximal_leakage",
     "metrics",
     "mine",
+    "neighbourhood_mi",
+    "neighbourhood_mi_in_batches",
     "notebook",
     "patch_mi",
     "pictures",
@@ -76,6 +80,7 @@ __all__ = [
     "representations",
     "run_board",
     "schemes",
+    "spatial_share",
     "spiked_cca",
     "studies",
     "study",

@@ -8,12 +8,12 @@ photographs there were: a table of the judged images themselves would take 60 ke
 
 import math
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from leakage.arguments import check_images, check_seed
+from leakage.arguments import check_images, check_one_of, check_seed
 from leakage.estimate import FOLDS_DISAGREE, Estimate
 from leakage.estimators.corrections import plug_in_mi
 from leakage.estimators.view_tables import (
@@ -38,6 +38,9 @@ from leakage.evidence.samples import merged
 Batch = tuple[np.ndarray, np.ndarray] | tuple[np.ndarray, np.ndarray, np.ndarray]
 Batches = Callable[[], Iterable[Batch]]
 
+#: What is looked at.
+Views = Literal["all", "samples"]
+
 #: The first folds only train for the test; each later one is judged by the folds before it.
 FIRST_TESTED = 2
 #: Pairs of codes that are looked up for the test of a fold; of more, places are drawn.
@@ -49,6 +52,7 @@ def neighbourhood_mi(
     cipher: np.ndarray,
     *,
     groups: ArrayLike | None = None,
+    views: Views = "all",
     folds: int = 5,
     permutations: int = 999,
     seed: int = 0,
@@ -67,6 +71,10 @@ def neighbourhood_mi(
     groups : array_like, shape (N,), optional
         Photograph that each image comes from; without it every image is its own. Equal images are
         one group.
+    views : {"all", "samples"}
+        What is looked at; ``"samples"`` is pixel counting alone, held out, whose interval holds
+        even where one key serves all samples of an image. Its p-value does not turn into one for
+        samples alone: ciphertexts of whole images change places.
     folds : int
         At least 3, at most the number of groups.
     permutations : int
@@ -111,12 +119,17 @@ def neighbourhood_mi(
     """
     batch = (plain, cipher) if groups is None else (plain, cipher, np.asarray(groups))
     return neighbourhood_mi_in_batches(
-        lambda: iter([batch]), folds=folds, permutations=permutations, seed=seed
+        lambda: iter([batch]), views=views, folds=folds, permutations=permutations, seed=seed
     )
 
 
 def neighbourhood_mi_in_batches(
-    batches: Batches, *, folds: int = 5, permutations: int = 999, seed: int = 0
+    batches: Batches,
+    *,
+    views: Views = "all",
+    folds: int = 5,
+    permutations: int = 999,
+    seed: int = 0,
 ) -> Estimate:
     """The same as `neighbourhood_mi` of any number of images, in the memory that one batch needs.
 
@@ -126,6 +139,8 @@ def neighbourhood_mi_in_batches(
         Gives pairs of images and their ciphertexts, or triples with the group of each image, anew
         at each call: tables are counted first, images are judged in a second pass. A group lies
         within one batch, and each batch has groups for all folds.
+    views : {"all", "samples"}
+        As of `neighbourhood_mi`.
     folds : int
         At least 3; each batch is dealt out to them.
     permutations : int
@@ -153,10 +168,8 @@ def neighbourhood_mi_in_batches(
     """
     check_seed(seed)
     permutations = check_permutations(permutations)
-    if isinstance(folds, bool) or not isinstance(folds, int | np.integer):
-        raise TypeError(f"folds must be an int, not {folds!r}")
-    if folds < 3:
-        raise ValueError(f"folds must be at least 3, to teach, to choose and to judge, not {folds}")
+    check_one_of("views", views, get_args(Views))
+    _check_folds(folds)
     rng = np.random.default_rng(seed)
     tables: dict[str, tuple[View, Tables]] = {}
     dealt = []
@@ -164,6 +177,8 @@ def neighbourhood_mi_in_batches(
         _check_groups(groups, folds)
         dealt.append(Dealt.of(groups, folds, plain.size, rng))
         for view in views_of(plain.shape):
+            if views == "samples" and view.name != views:
+                continue
             found = tables_of(view, plain, cipher, dealt[-1], folds)
             if view.name in tables:
                 before = tables[view.name][1]
@@ -191,6 +206,13 @@ def _checked(batch: Batch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         )  # fmt: skip
     _, shown = np.unique([image.tobytes() for image in plain], return_inverse=True)
     return plain, cipher, merged(np.unique(groups, return_inverse=True)[1], shown)
+
+
+def _check_folds(folds: object) -> None:
+    if isinstance(folds, bool) or not isinstance(folds, int | np.integer):
+        raise TypeError(f"folds must be an int, not {folds!r}")
+    if folds < 3:
+        raise ValueError(f"folds must be at least 3, to teach, to choose and to judge, not {folds}")
 
 
 def _check_groups(groups: np.ndarray, folds: int) -> None:
@@ -316,6 +338,8 @@ def _estimate(
         own = seen.fold == plan.held
         influence[own] -= influence[own].mean()
     low, high = clustered_interval(bits, influence, seen.groups)
+    noise = np.linalg.norm([plan.said.noise for plan in plans] * sizes) / sizes.sum()
+    half = math.hypot((high - low) / 2, 1.96 * float(noise))
     p_value, z = sequential_test(seen.tested, permutations, rng) if permutations else (None, 0.0)
     names = [plan.candidate.name for plan in plans]
     units = [plan.candidate.view.unit for plan in plans]
@@ -329,7 +353,7 @@ def _estimate(
         "plug-in": plug_in_mi(last), "influence": tuple(influence.tolist()),
     }  # fmt: skip
     return Estimate(
-        bits, low, high, p_value, len(seen.fold),
+        bits, bits - half, bits + half, p_value, len(seen.fold),
         f"{shown}; bits a {unit}; {len(plans)} folds held out", "estimate", tuple(flags),
         details | ({"z": z} if permutations else {}),
     )  # fmt: skip

@@ -56,7 +56,7 @@ class Turn(NamedTuple):
     """Folds that teach codebooks and choose their size, codes by these, and the folds counted."""
 
     teach: np.ndarray
-    count: np.ndarray
+    judge: np.ndarray
     codes: list[Codes]
 
 
@@ -127,7 +127,7 @@ def _judged(turn: Turn, fold: np.ndarray, rows: np.ndarray, partners: np.ndarray
     best, found = -math.inf, None
     for size, codes in enumerate(turn.codes):
         tables = codes.tables(fold, rows, partners)
-        of_teachers, own = tables[turn.teach], tables[turn.count].sum(0)
+        of_teachers, own = tables[turn.teach], tables[turn.judge].sum(0)
         if found is not None and own.sum() < THINNEST * np.count_nonzero(of_teachers.sum(0)):
             continue
         middle = len(of_teachers) // 2
@@ -173,7 +173,7 @@ def _subtracted(
         partners = exchanges.partners()
         for at, (turn, one) in enumerate(zip(turns, judged, strict=True)):
             tables = turn.codes[one.size].tables(fold, exchanges.rows, partners)
-            draw[at] = _corrected(tables[turn.count].sum(0))
+            draw[at] = _corrected(tables[turn.judge].sum(0))
     return null.mean(0)
 
 
@@ -188,8 +188,8 @@ def _turns(
         teach = np.arange(first, first + teachers) % folds
         fit = np.flatnonzero(np.isin(fold, teach))
         sizes = tuple(s for s in SIZES if s == SIZES[0] or s * ROWS_PER_CODE <= len(fit))
-        sides = (codes_of(v, fit, sizes, components, seed) for v in (x, y))
-        codes = [Codes(*both, size) for *both, size in zip(*sides, sizes, strict=True)]
+        of_x, of_y = (codes_of(v, fit, sizes, components, seed) for v in (x, y))
+        codes = [Codes(*one) for one in zip(of_x, of_y, sizes, strict=True)]
         turns.append(Turn(teach, np.setdiff1d(np.arange(folds), teach), codes))
     return turns
 
@@ -273,13 +273,13 @@ def _interval(
     """Over groups, widened by the noise that a table has where nothing depends on anything."""
     influence, noise = np.zeros(len(fold)), []
     for turn, one in zip(turns, judged, strict=True):
-        own = np.flatnonzero(np.isin(fold, turn.count))
+        own = np.flatnonzero(np.isin(fold, turn.judge))
         codes, table = turn.codes[one.size], one.table
         expected = table.sum(1, keepdims=True) * table.sum(0) / table.sum()
         pointwise = np.log2(np.maximum(table, 1) / np.maximum(expected, 1e-12))
         values = pointwise[codes.x[own], codes.y[own]]
         influence[own] += (values - values.mean()) * len(fold) / (len(own) * len(turns))
-        rows, columns = (np.count_nonzero(table.sum(axis)) for axis in (1, 0))
+        rows, columns = (int((table.sum(axis) > 0).sum()) for axis in (1, 0))
         freedom = max(0, (rows - 1) * (columns - 1))
         noise.append(math.sqrt(2 * freedom) / (2 * len(own) * math.log(2)))
     low, high = clustered_interval(bits, influence, groups)

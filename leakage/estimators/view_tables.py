@@ -73,16 +73,21 @@ class Said(NamedTuple):
 
     bits: float
     chance: float
+    noise: float  # standard deviation of the latter in bits, from pairs alone
 
 
 def said_of(ratios: np.ndarray, tables: Tables) -> Said:
     own, others = tables
     if not own.any():
-        return Said(0.0, 1.0)
+        return Said(0.0, 1.0, 0.0)
     if not others.any():
         others = _product(own)
-    chance = float((others * np.exp2(ratios)).sum() / others.sum())
-    return Said(float((own * ratios).sum() / own.sum()) - math.log2(chance), chance)
+    likely = np.exp2(ratios)
+    chance = float((others * likely).sum() / others.sum())
+    bits = float((own * ratios).sum() / own.sum()) - math.log2(chance)
+    # within a fold of two groups both share every pair, and the spread over groups shows nothing
+    spread = math.sqrt(float((others * (likely - chance) ** 2).sum())) / others.sum()
+    return Said(bits, chance, spread / chance / math.log(2))
 
 
 class Dealt(NamedTuple):

@@ -65,7 +65,7 @@ def _order(images: np.ndarray) -> np.ndarray:
     a, b = images[..., :-1, :-1], images[..., :-1, 1:]
     c, d = images[..., 1:, :-1], images[..., 1:, 1:]
     pairs = ((a, b), (a, c), (a, d), (b, c), (b, d), (c, d))
-    return sum((one < other).astype(np.uint8) << i for i, (one, other) in enumerate(pairs))
+    return np.sum([(one < other) << i for i, (one, other) in enumerate(pairs)], axis=0)
 
 
 def _tiles(images: np.ndarray, side: int) -> np.ndarray:
