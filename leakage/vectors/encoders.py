@@ -6,6 +6,7 @@ channels first; what else it expects, such as a normalisation, goes in front of 
 """
 
 import hashlib
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -89,7 +90,7 @@ def encoder_digest(model: Encoder) -> str | None:
     >>> encoder_digest(np.mean) is None
     True
     """
-    if not isinstance(model, nn.Module):
+    if not isinstance(model, nn.Module) or _is_hooked_everywhere():
         return None
     digest = hashlib.sha256()
     for name, module in model.named_modules():
@@ -106,12 +107,25 @@ def encoder_digest(model: Encoder) -> str | None:
 
 def _tells_all(module: nn.Module) -> bool:
     """Whether nothing but a class of torch, its tensors and plain attributes decides an output."""
-    return _of_torch(type(module)) and not any(
+    kind = type(module)
+    there = getattr(sys.modules.get(kind.__module__), kind.__name__, None) is kind
+    return _of_torch(kind) and there and _of_torch(kind.forward) and not any(
         name == "forward"
-        or (value and name.startswith("_forward") and name.endswith("_hooks"))
+        or (name.startswith("_forward") and name.endswith("_hooks") and len(value) > 0)
+        or isinstance(value, torch.Tensor)
         or (callable(value) and not isinstance(value, nn.Module | type) and not _of_torch(value))
         for name, value in vars(module).items()
-    )
+    )  # fmt: skip
+
+
+def _is_hooked_everywhere() -> bool:
+    """Whether torch was told to call something after or before each module of the process."""
+    from torch.nn.modules import module
+
+    return any(
+        len(hooks) > 0 for name, hooks in vars(module).items()
+        if name.startswith("_global_forward") and name.endswith("hooks")
+    )  # fmt: skip
 
 
 def _of_torch(value: object) -> bool:
@@ -158,7 +172,7 @@ def encode(images: np.ndarray, run: Run) -> dict[str | None, np.ndarray]:
             batch = images[start : start + step].copy()
             try:
                 parts.append(forward(batch))
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 raise ValueError(
                     f"the encoder {name} failed on uint8 images of shape {batch.shape}: "
                     f"{type(error).__name__}: {error}"[:600]
@@ -236,6 +250,8 @@ def _vectors(output: object, rows: int, pooling: Pooling, layer: str) -> np.ndar
         )
     if output.is_complex():
         raise ValueError(f"{layer} gives complex numbers")
+    if output.numel() == 0:
+        raise ValueError(f"{layer} has shape {tuple(output.shape)}, which holds no numbers")
     if not output.isfinite().all():
         raise ValueError(f"{layer} gives numbers that are not finite")
     return pooled(output.reshape(rows, -1) if output.ndim < 3 else output.float(), pooling,

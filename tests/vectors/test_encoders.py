@@ -105,6 +105,30 @@ def test_what_its_weights_do_not_tell_is_not_kept(network, images, cached):
     assert encoder_digest(network) is not None
 
 
+def test_hooks_on_all_modules_and_changed_classes_are_not_kept(
+    network, images, cached, monkeypatch
+):
+    relu = nn.modules.module.register_module_forward_hook(lambda module, given, output: output * 2)
+    assert encoder_digest(network) is None
+    relu.remove()
+    assert encoder_digest(network) is not None
+    with monkeypatch.context() as patch:
+        patch.setattr(nn.ReLU, "forward", lambda self, x: x)
+        assert encoder_digest(network) is None
+    spoof = {"forward": lambda self, x: x, "__module__": nn.ReLU.__module__}
+    network[2] = type("ReLU", (nn.ReLU,), spoof)()
+    assert encoder_digest(network) is None
+
+
+def test_a_plain_tensor_in_place_of_a_parameter(network, images, cached):
+    weight = network[0]._parameters.pop("weight").data
+    object.__setattr__(network[0], "weight", weight)
+    before = leakage.embed(images, network)
+    weight *= 2
+    assert not np.allclose(leakage.embed(images, network), before)
+    assert cached() == 0
+
+
 @pytest.mark.parametrize("change", ["weights", "eps", "activation", "buffer"])
 def test_the_digest_tells_networks_apart(network, change):
     before = encoder_digest(network)
@@ -127,6 +151,7 @@ def test_the_digest_tells_networks_apart(network, change):
         (lambda x: x.missing, {}, "the encoder <lambda> failed .* AttributeError"),
         (lambda x: np.zeros((1, 3)), {}, "one row for each of 6 images"),
         (lambda x: np.full((len(x), 3), np.nan), {}, "not finite"),
+        (lambda x: np.zeros((len(x), 0)), {}, "holds no numbers"),
         (lambda x: ["a"] * len(x), {}, "not an array of numbers"),
         (nn.Flatten(), {"layer": "stem"}, "Flatten has no layer 'stem'; it has output"),
         (nn.Flatten(), {"weights": None}, "weights is for networks that are named"),
