@@ -29,9 +29,9 @@ SIZES, ROWS_PER_CODE = (2, 4, 8, 16, 32), 12
 STARTS = 3
 #: Share of the folds that teaches; more rows to count are worth more than better codebooks.
 TEACH = 0.4
-#: Samples to count for each cell that occurs among those that teach; of fewer, jackknifed values
-#: were too high by up to half a bit on channels of labels seen through vectors.
-THINNEST = 2.5
+#: Samples to count for each cell that occurs among those that teach, as `SAMPLES_PER_CELL`; of
+#: fewer, jackknifed values were too high by up to half a bit on labels seen through vectors.
+THINNEST = 5
 #: Exchanges behind the mean that is subtracted where rows of a group are exchanged together.
 SUBTRACTED = 50
 #: Near the most that so many codes can tell, the vectors may well hold more.
