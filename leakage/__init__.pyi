@@ -20,6 +20,7 @@ from .estimators.canonical import canonical_test, spiked_cca
 from .estimators.certified import certified_mi
 from .estimators.counting import plug_in
 from .estimators.cross_fitting import estimate_mi, mine
+from .estimators.leak_maps import LeakMap, leak_map
 from .estimators.nearest_neighbours import ksg
 from .estimators.neighbourhoods import neighbourhood_mi, neighbourhood_mi_in_batches
 from .estimators.patches import patch_mi
@@ -41,6 +42,7 @@ __all__ = [
     "Audit",
     "Estimate",
     "ImageSet",
+    "LeakMap",
     "__version__",
     "attacks",
     "audit",
@@ -64,6 +66,7 @@ __all__ = [
     "image_batches",
     "ksg",
     "layer_names",
+    "leak_map",
     "list_schemes",
     "load_images",
     "maximal_leakage",

@@ -90,15 +90,23 @@ def codes_of(
     True
     """
     projected = principal(values, fit, components, seed)
-    distinct = len(np.unique(projected[fit], axis=0))
+    # k-means starts at random rows: of both sides they must not be the same ones
+    taught = np.random.default_rng(seed).permutation(projected[fit])
+    distinct = len(np.unique(taught, axis=0))
     with threadpool_limits(1):
         return [
             KMeans(min(size, distinct), n_init=STARTS, max_iter=50, random_state=seed)
-            .fit(projected[fit])
+            .fit(taught)
             .predict(projected)
             .astype(np.intp)
             for size in sizes
         ]
+
+
+def _seeds(seed: int, first: int) -> tuple[int, int]:
+    """A seed for each side: with one for both, rows that start clusters would be paired rows."""
+    x, y = np.random.SeedSequence([seed, first]).generate_state(2)
+    return int(x), int(y)
 
 
 def _score(halves: np.ndarray) -> float:
@@ -188,7 +196,10 @@ def _turns(
         teach = np.arange(first, first + teachers) % folds
         fit = np.flatnonzero(np.isin(fold, teach))
         sizes = tuple(s for s in SIZES if s == SIZES[0] or s * ROWS_PER_CODE <= len(fit))
-        of_x, of_y = (codes_of(v, fit, sizes, components, seed) for v in (x, y))
+        of_x, of_y = (
+            codes_of(v, fit, sizes, components, own)
+            for v, own in zip((x, y), _seeds(seed, first), strict=True)
+        )
         codes = [Codes(*one) for one in zip(of_x, of_y, sizes, strict=True)]
         turns.append(Turn(teach, np.setdiff1d(np.arange(folds), teach), codes))
     return turns
@@ -360,7 +371,10 @@ def naive_quantised_mi(
     if not 2 <= size <= len(x):
         raise ValueError(f"size must be 2 to the {len(x)} rows, not {size}")
     every = np.arange(len(x))
-    (a,), (b,) = (codes_of(v, every, (int(size),), components, seed) for v in (x, y))
+    (a,), (b,) = (
+        codes_of(v, every, (int(size),), components, own)
+        for v, own in zip((x, y), _seeds(seed, 0), strict=True)
+    )
     table = Codes(a, b, int(size)).tables(np.zeros(len(x), np.intp), every, every)[0]
     bits = plug_in_mi(table)
     flag = "in sample: codebooks, counts and value are of the same rows"

@@ -4,6 +4,7 @@ A case is a pattern that must be said, and the names that the cell reads. Helper
 chapter are there already, and so are np, pd and leakage.
 """
 
+from sentence_cases.of_claims import CLAIMS
 from sentence_cases.of_estimators import EMBEDDINGS, EMPIRICAL, MINE
 from sentence_cases.of_judgements import ATTACKS, AUDIT, SCALE
 from sentence_cases.of_pictures import ENCRYPTION, EXPLORER, METRICS, SCHEMES
@@ -13,5 +14,5 @@ CASES = {
     "encryption": ENCRYPTION, "schemes": SCHEMES, "classical-metrics": METRICS,
     "embeddings": EMBEDDINGS, "empirical-mi": EMPIRICAL, "mine": MINE, "ground-truth": TRUTH,
     "estimators": ESTIMATORS, "comparison": COMPARISON, "attacks": ATTACKS, "audit": AUDIT,
-    "explorer": EXPLORER, "scale": SCALE,
+    "claims": CLAIMS, "explorer": EXPLORER, "scale": SCALE,
 }  # fmt: skip

@@ -1,0 +1,72 @@
+"""Cases of the chapter on the paper's claims."""
+
+from sentence_cases.values import NO, YES, e
+
+
+def naive(bits, last):
+    return {"naive": {"stem": e(bits), "head": e(bits)}, "last": last, "images": range(500)}
+
+
+def detection(deepest, unseen=(), alarms=0):
+    return {
+        "deepest": {("MINE", "stem"): deepest, ("MINE", "head"): 0},
+        "reach": deepest, "unseen": list(unseen), "alarms": alarms,
+        "exact": {3: e(4.9), 5: e(2.9)},
+    }  # fmt: skip
+
+
+def space(counted, neighbours, seers=(), kept=()):
+    return {"counted": counted, "neighbours": neighbours, "seers": seers, "kept": dict(kept)}
+
+
+KEPT = {"MINE on the stem at one plane": (1.4, 1.2)}
+
+
+def written(bits, gray, most=9.0, nothing=True, seven=7):
+    given = {"bits": bits, "gray": gray} if seven else {}
+    return {"seven": seven, "given": given, "ceiling": {("bits", 7): most}, "nothing": nothing}
+
+
+def verdict(reach, unseen=(), seers=(), kept=(), bits=8.0, gray=0.0, seven=7):
+    return detection(reach, unseen) | space(NO, YES, seers, kept) | written(
+        bits, gray, seven=seven
+    )  # fmt: skip
+
+
+CLAIMS = {
+    "claims-12": [
+        ("which gives away nothing.*They count chance", naive(0.5, 8)),
+        ("which gives away nothing.*How much of that", naive(0.0, 8)),
+        ("with 3 encrypted planes.*How much of that", naive(0.5, 3)),
+    ],
+    "claims-16-says": [
+        ("stem up to 2 planes; .* on the head at no level.*With 3 planes.*neither reports",
+         detection(2, [3])),
+        ("up to one plane.*At each level below eight.*reported 1 times", detection(1, alarms=1)),
+        ("With 3 planes", detection(0, [3])),
+    ],
+    "claims-26-says": [
+        ("finds nothing, and counting neighbours finds 1.0.*found by MINE, stem.*1.40 bit",
+         space(NO, YES, ["MINE, stem"], KEPT)),
+        ("reports a leak.*finds nothing on these pictures.*neither estimator.*enough to be parted",
+         space(YES, NO)),
+    ],
+    "claims-33-says": [
+        ("nearly every patch.*depends on how samples.*finds nothing", written(8.9, 0.0)),
+        ("can tell\\. .*hardly matters.*reports a leak", written(2.0, 1.9, nothing=False)),
+        ("^For full", written(0, 0, seven=0)),
+        ("depends on how", written(8.9, 0.0, nothing=None)),
+    ],
+    "claims-43": [
+        ("says how it reads", {"rows": {3: {"exact, bit a sample": 2.9}}}),
+        ("little is left", {"rows": {3: {"exact, bit a sample": 0.1}}}),
+    ],
+    "claims-51": [
+        ("for the first planes.*not found.*holds in part.*found by MINE, stem; .*86% stays",
+         verdict(2, [3], ["MINE, stem"], KEPT)),
+        ("holds at each level.*\\*\\*holds\\*\\*.*written as bits", verdict(2, (), ["MINE, stem"])),
+        ("not seen on these.*not found in embedding space.*makes no difference",
+         verdict(0, gray=8.0)),
+        ("no level below 8", verdict(0, seven=0)),
+    ],
+}  # fmt: skip
