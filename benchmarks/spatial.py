@@ -60,12 +60,16 @@ def naively(seed):
     return naive_quantised_mi(*embedded(seed), seed=seed), 0.0
 
 
-def neighbourhoods_of_aes(seed):
-    plain, cipher, groups = encrypted_patches(seed, 60, 16)
-    found = leakage.neighbourhood_mi(
-        plain, cipher, groups=groups, permutations=199, seed=seed
-    )  # fmt: skip
-    return found, 0.0
+def neighbourhoods_of_aes(by):
+    """AES of patches, whose groups are their photographs, or who have a key each and no group."""
+
+    def run(seed):
+        plain, cipher, groups = encrypted_patches(seed, 60, 16)
+        groups = groups if by == "photograph" else None
+        found = leakage.neighbourhood_mi(plain, cipher, groups=groups, permutations=199, seed=seed)
+        return found, 0.0
+
+    return run
 
 
 def shared(which, combined, how):
@@ -136,7 +140,8 @@ QUESTIONS = {
     "quantised, independent vectors": (400, of_vectors),
     "quantised, AES histograms": (400, of_embeddings),
     "naive quantised, AES histograms": (20, naively),
-    "neighbourhoods, AES": (400, neighbourhoods_of_aes),
+    **{f"neighbourhoods, AES, by {by}": (400, neighbourhoods_of_aes(by))
+       for by in ("photograph", "patch")},
     **{
         f"neighbourhoods, one byte a {which}, {how}": (20, shared(which, how, "all"))
         for which in ("image", "row")

@@ -90,7 +90,7 @@ def neighbourhood_mi(
         interval, over groups, shows; ``details["views"]`` are those chosen for each fold,
         ``"units"`` their units, ``"folds"`` the bits of each, ``"plug-in"`` what the images say of
         themselves through the last view, ``"z"`` of the test, and ``"influence"`` what each image
-        adds to the value, from the mean.
+        adds to the value, from the mean. A fold for which no view held on validation counts as 0.
 
     Raises
     ------
@@ -257,10 +257,12 @@ class _Plan(NamedTuple):
 
     @classmethod
     def of(cls, choices: Choices, teach: frozenset[int], held: int) -> "_Plan":
-        candidate = choices.chosen(teach)
+        candidate, validated = choices.chosen(teach)
         tables = candidate.tables.of(sorted(teach))
         ratios = ratios_of(tables)
         said = said_of(ratios, candidate.tables.of([held]))
+        if validated <= 0:  # 0 by choice, with the noise that it would have had
+            said = said._replace(bits=0.0)
         return cls(candidate, ratios, held, float(tables.own.sum()), said)
 
     def influence(self, plain: np.ndarray, cipher: np.ndarray, dealt: Dealt) -> np.ndarray:

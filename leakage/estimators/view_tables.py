@@ -13,6 +13,8 @@ from leakage.evidence.splits import split_by_group
 
 #: A view of more than samples must tell this much more than samples do, or samples are reported.
 MORE = 1.05
+#: Standard errors over validation folds by which a view must tell more than nothing.
+CAUTION = 2.0
 #: Strength of the pull towards independence, in samples for each code.
 PULL = 4.0
 #: Images of other groups that each image is paired with: as many as make so many pairs of samples.
@@ -166,13 +168,15 @@ class Choices:
             self._scores[teach, held] = np.array(found)
         return self._scores[teach, held]
 
-    def chosen(self, teach: frozenset[int]) -> Candidate:
-        """The candidate that tells most when folds of `teach` are judged by the rest of these."""
-        scores = np.mean([self._judged(teach - {held}, held) for held in sorted(teach)], axis=0)
+    def chosen(self, teach: frozenset[int]) -> tuple[Candidate, float]:
+        """What tells most when folds of `teach` are judged by the rest of these, and how much."""
+        of_folds = np.array([self._judged(teach - {held}, held) for held in sorted(teach)])
+        error = of_folds.std(0, ddof=1) / math.sqrt(len(of_folds))
+        scores = of_folds.mean(0) - CAUTION * error
         alone = np.array([c.view.name == "samples" for c in self.candidates])
         best = int(scores.argmax())
         if alone.any():
             sample = int(np.where(alone, scores, -np.inf).argmax())
             if scores[sample] > 0 and scores[best] < MORE * scores[sample]:
                 best = sample
-        return self.candidates[best]
+        return self.candidates[best], float(scores[best])
