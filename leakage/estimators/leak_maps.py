@@ -70,8 +70,8 @@ class LeakMap:
     Examples
     --------
     >>> one = np.array([[True, False]])
-    >>> print(LeakMap(one * 1.0, one * 0.0, one, np.array(0.01), 0.05, 2, 2, (2, 4), "counts"))
-    1 places marked, at most 1.00 bit a patch, p = 0.010; 1 x 2 places, patches of 2 pixels, counts
+    >>> print(LeakMap(one * 2.0, one * 0.5, one, np.array(0.01), 0.05, 8, 4, (8, 12), "counting"))
+    1 place marked, at most 2.00 bit a patch, p = 0.010; 1 x 2 places, patches of 8 pixels, counting
     """
 
     bits: np.ndarray
@@ -111,10 +111,10 @@ class LeakMap:
         if self.marked.ndim == 3:
             found = int(self.marked.any((1, 2)).sum())
             return f"{found} of {len(self.marked)} images have marked places; {places}"
-        p = p_text(float(self.p_value))
+        count, p = int(self.marked.sum()), p_text(float(self.p_value))
         p = f"p {p}" if p.startswith("<") else f"p = {p}"
         return (
-            f"{int(self.marked.sum())} places marked, at most {self.bits.max():.2f} bit a patch, "
+            f"{count} place{'s' * (count != 1)} marked, at most {self.bits.max():.2f} bit a patch, "
             f"{p}; {places}"
         )
 
@@ -336,7 +336,7 @@ def _of_images(
     """A map of every image: its own ciphertext beside those of other groups of its fold."""
     count = len(np.unique(images.groups))
     folds = min(MOST_FOLDS, max(2, count // max(FOLD_GROUPS, _fewest(level))))
-    fold = split_by_group(images.groups, folds, rng)
+    fold = split_by_group(np.arange(count), folds, rng)[images.groups]  # as many groups in each
     parts: list[tuple[np.ndarray, _Judged]] = []
     names = []
     for t in range(folds):

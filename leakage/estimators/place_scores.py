@@ -87,15 +87,15 @@ def _counted(
 ) -> np.ndarray:
     """ln of how much more often each value of a relation occurs in own pairs: (256,)."""
     of = RELATIONS[relation]
-    own = 1.0 * np.bincount(of(images.plain[fit], images.cipher[fit]).ravel(), minlength=256)
+    own = np.bincount(of(images.plain[fit], images.cipher[fit]).ravel(), minlength=256)
     other = np.zeros(256)
     for _ in range(UNRELATED):
         order = rng.permutation(len(fit))
         apart = images.groups[fit] != images.groups[fit[order]]
         values = of(images.plain[fit[apart]], images.cipher[fit[order[apart]]])
         other += np.bincount(values.ravel(), minlength=256)
-    own, other = own + PRIOR, other + PRIOR
-    return np.log(own / own.sum()) - np.log(other / other.sum())
+    first, second = own + PRIOR, other + PRIOR
+    return np.log(first / first.sum()) - np.log(second / second.sum())
 
 
 def _counting_scores(

@@ -41,8 +41,6 @@ VALIDATION_SHARE = 4
 #: Every other batch of crops lies on this lattice, at the places of 8 x 8 blocks of JPEG and of
 #: block ciphers; the others lie anywhere, for few images are soon learned by heart.
 LATTICE = 8
-#: Batches are turned over, plain and encrypted alike: along no axis, rows, columns, both.
-FLIPS: tuple[tuple[int, ...], ...] = ((), (2,), (3,), (2, 3))
 #: Gray values and their differences are brought to about [-2, 2].
 MIDDLE, SPREAD, SPREAD_OF_DIFFERENCES = 128.0, 64.0, 32.0
 #: Patches that a tower reads at once where nothing is learned.
@@ -69,7 +67,7 @@ class Pairs(NamedTuple):
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width of the images."""
+        """Height and width."""
         return self.plain.shape[2], self.plain.shape[3]
 
 
@@ -222,7 +220,7 @@ def train_towers(
         Of the initial weights and of the crops.
     """
     generator = torch.Generator().manual_seed(seed)
-    height, width = pairs.plain.shape[2:]
+    height, width = pairs.size
     device = pairs.plain.device
     channels = [v.shape[1] for v in views(pairs.plain[:1, :, :patch, :patch], inputs)]
     left, right = (Towers(channels, patch, generator).to(device) for _ in "xy")
@@ -238,9 +236,8 @@ def train_towers(
     for step in range(1, steps + 1):
         source = sources[step % 2]
         some = source[torch.randint(len(source), (BATCH,), generator=generator)]
-        turned = FLIPS[int(torch.randint(len(FLIPS), (1,), generator=generator))]
         a, b = (
-            towers(views(crops(images, patch, some).flip(turned), inputs))
+            towers(views(crops(images, patch, some), inputs))
             for towers, images in ((left, pairs.plain), (right, pairs.cipher))
         )
         loss = functional.cross_entropy(a @ b.T * log_scale.exp(), own)

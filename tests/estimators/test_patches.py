@@ -6,7 +6,7 @@ from scipy.stats import binom
 
 import leakage
 
-SMALL = {"patch": 8, "steps": 120, "permutations": 499}
+SMALL = {"patch": 8, "steps": 80, "inputs": "bits"}
 
 
 @pytest.fixture(scope="module")
@@ -16,35 +16,35 @@ def plain():
 
 def test_bits_see_what_gray_values_do_not(plain, key):
     cipher = leakage.get_scheme("bitplane", bits=7).encrypt(plain, key)
-    bits = leakage.patch_mi(plain, cipher, inputs="bits", **SMALL)
+    bits = leakage.patch_mi(plain, cipher, **SMALL)
     assert bits.bits > bits.details["ceiling"] - 1
     assert bits.low < bits.bits < bits.high
     assert bits.p_value < 0.001
-    gray = leakage.patch_mi(plain, cipher, inputs="gray", **SMALL)
+    gray = leakage.patch_mi(plain, cipher, **SMALL | {"inputs": "gray"})
     assert gray.bits < 0.05
     assert gray.p_value > 1e-4
 
 
-@pytest.mark.parametrize("shape", [(60, 1, 1), (60, 32, 1)], ids=["byte an image", "byte a row"])
-def test_a_leak_that_is_only_spatial(plain, rng, shape):
-    """Over images every single sample is independent of its ciphertext."""
+def test_a_leak_that_is_only_spatial(plain, rng):
+    """One key byte a row: over images every sample is independent of its ciphertext."""
+    shape = (60, 32, 1)
     found = leakage.patch_mi(plain, plain ^ rng.integers(0, 256, shape, np.uint8), **SMALL)
     assert found.bits > 1
     assert found.p_value < 0.001
 
 
 def test_level_where_images_of_a_group_are_alike():
-    """At 5 %, 60 runs: more than 8 false alarms have a chance below 0.3 %."""
+    """At 5 %, 30 runs: more than 5 false alarms have a chance below 0.4 %."""
     alarms = 0
     groups = np.repeat(np.arange(12), 3)
-    for seed in range(60):
+    for seed in range(30):
         rng = np.random.default_rng(seed)
         sides = (rng.integers(0, 256, (12, 8, 8), np.uint8)[groups] for _ in range(2))
         x, y = (side ^ rng.integers(0, 4, (36, 8, 8), np.uint8) for side in sides)
         found = leakage.patch_mi(x, y, groups=groups, patch=8, steps=1, permutations=99, seed=seed)
         alarms += found.p_value <= 0.05
-    assert binom.sf(8, 60, 0.05) < 0.003
-    assert alarms <= 8
+    assert binom.sf(5, 30, 0.05) < 0.004
+    assert alarms <= 5
 
 
 def test_same_seed_same_number_and_colour(rng):

@@ -48,13 +48,13 @@ def test_shared_key_bits_are_those_of_all_images(levels, samples, combined):
 
 
 def test_single_samples_are_independent_of_their_ciphertexts():
-    """One sample of each of 20,000 images: p at most .001 is a false alarm of this test."""
-    pairs = spatial.shared_key_images(20_000, size=2)
+    """One sample of each of 4,000 images: p at most .001 is a false alarm of this test."""
+    pairs = spatial.shared_key_images(4000, size=2)
     x, y = pairs.plain[:, 0, 1] >> 5, pairs.cipher[:, 0, 1] >> 5
     assert leakage.plug_in(x, y).p_value > 0.001
     assert pairs.of_sample.bits == 0
     steps = [(v[:, 0, 0] ^ v[:, 0, 1]) >> 5 for v in (pairs.plain, pairs.cipher)]
-    assert leakage.plug_in(*steps).bits == pytest.approx(3, abs=0.02)
+    assert leakage.plug_in(*steps).bits == pytest.approx(3, abs=0.03)
 
 
 @pytest.mark.parametrize("levels", [2, 4])
