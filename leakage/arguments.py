@@ -198,7 +198,7 @@ def object_named(name: str) -> object:
         found = import_module(module)
     except ImportError as error:
         raise ValueError(f"cannot find {name}: {error}") from None
-    except Exception as error:  # whatever a module does when it is imported
+    except (Exception, SystemExit) as error:  # whatever a module does when it is imported
         raise ValueError(f"cannot import {name}: {type(error).__name__}: {error}") from error
     finally:
         sys.path.pop(0)
@@ -206,3 +206,5 @@ def object_named(name: str) -> object:
         return getattr(found, attribute)
     except AttributeError as error:
         raise ValueError(f"cannot find {name}: {error}") from None
+    except (Exception, SystemExit) as error:  # of a module's own __getattr__
+        raise ValueError(f"cannot import {name}: {type(error).__name__}: {error}") from error

@@ -8,6 +8,7 @@ import torch
 
 import leakage
 from leakage.arguments import check_images, object_named
+from leakage.studies.own_code import own_object
 
 GRAY = np.arange(2 * 8 * 10, dtype=np.uint8).reshape(2, 8, 10)
 RGB = np.arange(2 * 8 * 10 * 3, dtype=np.uint16).astype(np.uint8).reshape(2, 8, 10, 3)
@@ -69,5 +70,14 @@ def test_everything_else_is_refused_with_what_to_write(given, error, says):
 def test_a_module_that_raises_when_it_is_imported(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("raises_at_import.py").write_text("import math\nmath.absent\ndef f(): ...\n")
-    with pytest.raises(ValueError, match="cannot import raises_at_import:f: AttributeError"):
+    with pytest.raises(ValueError, match=r"^cannot import raises_at_import:f: AttributeError"):
         object_named("raises_at_import:f")
+    with pytest.raises(ValueError, match=r"^cannot import raises_at_import:f: AttributeError"):
+        own_object("raises_at_import:f")
+
+
+def test_a_module_that_ends_python_when_it_is_imported(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("ends_at_import.py").write_text("raise SystemExit(3)\ndef f(): ...\n")
+    with pytest.raises(ValueError, match=r"^cannot import ends_at_import:f: SystemExit: 3"):
+        object_named("ends_at_import:f")

@@ -49,7 +49,7 @@ def check_own_name(name: str) -> None:
 
 
 def own_object(name: str) -> object:
-    """What is under ``"module:name"``, imported; whatever that ends in is one message.
+    """What is under ``"module:name"``, imported once it is known to be there.
 
     Raises
     ------
@@ -62,10 +62,7 @@ def own_object(name: str) -> object:
     3.0
     """
     check_own_name(name)
-    try:
-        return object_named(name)
-    except (Exception, SystemExit) as error:  # whatever a module does when it is imported
-        raise ValueError(f"cannot import {name}: {type(error).__name__}: {error}") from error
+    return object_named(name)
 
 
 def _spec(module: str) -> ModuleSpec | None:
