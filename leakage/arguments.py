@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -122,6 +123,63 @@ def _way_to_bytes(dtype: np.dtype) -> str:
     return "of whole numbers from 0 to 255 write images.astype('uint8')"
 
 
+def check_pairs(plain: object, cipher: object) -> tuple[np.ndarray, np.ndarray]:
+    """Images and their ciphertexts, as `check_images` gives them, of one shape.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As of `check_images`, or sides of different shape.
+
+    Examples
+    --------
+    >>> check_pairs(np.zeros((2, 4, 4), np.uint8), np.zeros((3, 4, 4), np.uint8))
+    Traceback (most recent call last):
+    ValueError: plain has shape (2, 4, 4), cipher (3, 4, 4); they are pairs
+    """
+    first, second = check_images(plain, "plain"), check_images(cipher, "cipher")
+    if first.shape != second.shape:
+        raise ValueError(f"plain has shape {first.shape}, cipher {second.shape}; they are pairs")
+    return first, second
+
+
+def check_image_groups(groups: object, count: int) -> np.ndarray:
+    """One label for each of so many images; without groups every image is its own.
+
+    Raises
+    ------
+    ValueError
+        Another number of labels.
+
+    Examples
+    --------
+    >>> check_image_groups(None, 3)
+    array([0, 1, 2])
+    """
+    labels = np.arange(count) if groups is None else np.asarray(groups)
+    if labels.shape != (count,):
+        raise ValueError(f"groups must be one label an image, ({count},), not {labels.shape}")
+    return labels
+
+
+def check_int(what: str, value: object) -> None:
+    """Refuse what is no whole number; truth values are none.
+
+    Raises
+    ------
+    TypeError
+        It is not.
+
+    Examples
+    --------
+    >>> check_int("folds", 2.0)
+    Traceback (most recent call last):
+    TypeError: folds must be an int, not 2.0
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{what} must be an int, not {value!r}")
+
+
 def check_one_of(what: str, value: object, known: Iterable[str]) -> None:
     """Refuse a word that is not one of those known, and name the closest.
 
@@ -166,9 +224,8 @@ def check_seed(seed: object) -> None:
     Traceback (most recent call last):
     ValueError: seed must be from 0 to 2**32 - 1, not -1
     """
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
-        raise TypeError(f"seed must be an int, not {seed!r}")
-    if not 0 <= seed < 2**32:
+    check_int("seed", seed)
+    if not 0 <= cast("int", seed) < 2**32:
         raise ValueError(f"seed must be from 0 to 2**32 - 1, not {seed}")
 
 

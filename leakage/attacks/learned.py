@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from leakage.arguments import check_images, check_seed
+from leakage.arguments import check_image_groups, check_images, check_seed
 from leakage.attacks.success import Attack, counted, identify, ranked, wording
 from leakage.evidence.samples import check_samples
 from leakage.evidence.splits import split_by_group
@@ -216,9 +216,7 @@ def invert(
         raise ValueError(f"sides must be multiples of 8, not {images.shape[1:3]}")
     if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
         raise ValueError(f"steps must be a positive int, not {steps!r}")
-    groups = np.arange(len(images)) if groups is None else np.asarray(groups)
-    if groups.shape != (len(images),):
-        raise ValueError(f"groups must be one label an image, ({len(images)},), not {groups.shape}")
+    groups = check_image_groups(groups, len(images))
     judged = judged_images(groups, held_out, seed)
     pictures = inverted(
         encrypt, images[~judged], images[judged], steps=steps, seed=seed, progress=progress

@@ -14,14 +14,15 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from scipy.ndimage import maximum_filter
 
-from leakage.arguments import check_one_of, check_seed
+from leakage.arguments import check_int, check_one_of, check_seed
 from leakage.devices import found_device
 from leakage.estimate import p_text
-from leakage.estimators.patches import ImagePairs
+from leakage.estimators.patches import ImagePairs, check_steps
 from leakage.estimators.place_scores import By, Lattice, PlaceScorer, learn_scorer, told
 from leakage.estimators.threads import one_thread
 from leakage.estimators.towers import Inputs, Pairs
 from leakage.evidence.exchange import Strata
+from leakage.evidence.p_values import check_permutations
 from leakage.evidence.splits import split_by_group
 
 #: One map over all images, or one of each.
@@ -218,6 +219,8 @@ def leak_map(
         ("over", over, Over), ("by", by, By), ("inputs", inputs, Inputs),
     ):  # fmt: skip
         check_one_of(what, word, get_args(known))
+    check_steps(steps)
+    permutations = check_permutations(permutations)
     if not 0 < level < 1:
         raise ValueError(f"level must be between 0 and 1, not {level!r}")
     if permutations < _fewest(level):
@@ -227,8 +230,7 @@ def leak_map(
     least = 2 * PARTS if over == "set" else 2 * _fewest(level)
     images = ImagePairs.of(plain, cipher, groups, patch, least)
     stride = max(1, patch // 2) if stride is None else stride
-    if isinstance(stride, bool) or not isinstance(stride, int | np.integer):
-        raise TypeError(f"stride must be an int, in pixels, not {stride!r}")
+    check_int("stride", stride)
     if not 1 <= stride <= patch:
         raise ValueError(f"stride must be from 1 to patch, {patch}, not {stride}")
     at = Lattice(int(patch), int(stride), *images.plain.shape[1:3])

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from leakage.arguments import check_images, check_one_of, check_seed
+from leakage.arguments import check_int, check_one_of, check_pairs, check_seed
 from leakage.estimate import FOLDS_DISAGREE, Estimate
 from leakage.estimators.corrections import plug_in_mi
 from leakage.estimators.view_tables import (
@@ -32,7 +32,7 @@ from leakage.evidence.exchange import Strata
 from leakage.evidence.intervals import clustered_interval
 from leakage.evidence.p_values import check_permutations
 from leakage.evidence.permutations import JudgedFold, sequential_test
-from leakage.evidence.samples import merged
+from leakage.evidence.samples import image_groups
 
 #: Images and ciphertexts, and perhaps a group for each image.
 Batch = tuple[np.ndarray, np.ndarray] | tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -200,21 +200,12 @@ def neighbourhood_mi_in_batches(
 
 def _checked(batch: Batch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Images, ciphertexts, and groups as numbers; equal images are one group."""
-    plain, cipher = check_images(batch[0], "plain"), check_images(batch[1], "cipher")
-    if plain.shape != cipher.shape:
-        raise ValueError(f"plain has shape {plain.shape}, cipher {cipher.shape}; they are pairs")
-    groups = np.arange(len(plain)) if len(batch) == 2 else np.asarray(batch[2])
-    if groups.shape != (len(plain),):
-        raise ValueError(
-            f"groups must be one label an image, ({len(plain)},), not {groups.shape}"
-        )  # fmt: skip
-    _, shown = np.unique([image.tobytes() for image in plain], return_inverse=True)
-    return plain, cipher, merged(np.unique(groups, return_inverse=True)[1], shown)
+    plain, cipher = check_pairs(batch[0], batch[1])
+    return plain, cipher, image_groups(plain, None if len(batch) == 2 else batch[2])
 
 
-def _check_folds(folds: object) -> None:
-    if isinstance(folds, bool) or not isinstance(folds, int | np.integer):
-        raise TypeError(f"folds must be an int, not {folds!r}")
+def _check_folds(folds: int) -> None:
+    check_int("folds", folds)
     if folds < 3:
         raise ValueError(f"folds must be at least 3, to teach, to choose and to judge, not {folds}")
 

@@ -6,7 +6,7 @@ from typing import NamedTuple, get_args
 
 import numpy as np
 
-from leakage.arguments import check_images, check_one_of, check_seed
+from leakage.arguments import check_int, check_one_of, check_pairs, check_seed
 from leakage.devices import found_device
 from leakage.estimate import Estimate
 from leakage.estimators.bounds import bound
@@ -27,7 +27,7 @@ from leakage.evidence.exchange import Strata
 from leakage.evidence.intervals import clustered_interval
 from leakage.evidence.p_values import check_permutations
 from leakage.evidence.permutations import JudgedFold, sequential_test
-from leakage.evidence.samples import merged
+from leakage.evidence.samples import image_groups
 from leakage.evidence.splits import split_by_group
 
 #: Patches of a fold that are told apart: all pairs of them are scored.
@@ -61,26 +61,14 @@ class ImagePairs(NamedTuple):
         ValueError, TypeError
             No uint8 images of one shape, a patch that does not fit, fewer than `least` groups.
         """
-        plain, cipher = check_images(plain, "plain"), check_images(cipher, "cipher")
-        if plain.shape != cipher.shape:
-            raise ValueError(
-                f"plain has shape {plain.shape}, cipher {cipher.shape}; they are pairs"
-            )
-        if isinstance(patch, bool) or not isinstance(patch, int | np.integer):
-            raise TypeError(f"patch must be an int, its side in pixels, not {patch!r}")
+        plain, cipher = check_pairs(plain, cipher)
+        check_int("patch", patch)
         if not SMALLEST_PATCH <= patch <= min(plain.shape[1:3]):
             raise ValueError(
                 f"patch must be from {SMALLEST_PATCH} to the images' shorter side, "
                 f"{min(plain.shape[1:3])} pixels, not {patch}"
             )
-        labels = np.arange(len(plain)) if groups is None else np.asarray(groups)
-        if labels.shape != (len(plain),):
-            raise ValueError(
-                f"groups must be one label an image, ({len(plain)},), not {labels.shape}"
-            )
-        member = np.unique(labels, return_inverse=True)[1]
-        alike = np.unique(plain.reshape(len(plain), -1), axis=0, return_inverse=True)[1].ravel()
-        member = merged(member, alike)
+        member = image_groups(plain, groups)
         if (count := len(np.unique(member))) < least:
             raise ValueError(
                 f"{len(plain)} images from {count} groups are too few, {least} groups are needed; "
@@ -167,8 +155,7 @@ def patch_mi(
     check_seed(seed)
     check_one_of("inputs", inputs, get_args(Inputs))
     permutations = check_permutations(permutations)
-    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
-        raise ValueError(f"steps must be an int of at least 1, not {steps!r}")
+    check_steps(steps)
     images = ImagePairs.of(plain, cipher, groups, patch, 2 * FOLDS)
     pairs = Pairs.of(images.plain, images.cipher, found_device(device))
     rng = np.random.default_rng(seed)
@@ -208,6 +195,12 @@ def patch_mi(
 
 
 _SHOWN = {"gray": "gray values", "bits": "bits", "both": "gray values and bits"}
+
+
+def check_steps(steps: object) -> None:
+    """Refuse what is no number of steps of training."""
+    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
+        raise ValueError(f"steps must be an int of at least 1, not {steps!r}")
 
 
 def learned(
@@ -255,7 +248,6 @@ def _independence(
         critic = last if len(rows) + len(later) == len(fold) else learn(rows)
         strata = Strata.of(images.groups[later], rng)
         left, right = _of_images(critic, pairs, later)
-
         judged.append(JudgedFold.of(strata, Critic(left, right).scores, len(rows)))
     return sequential_test(judged, permutations, rng)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 from scipy.stats import t as student_t
 
-from leakage.arguments import check_images, check_seed
+from leakage.arguments import check_pairs, check_seed
 from leakage.estimate import Estimate
 from leakage.estimators.corrections import jackknife_mi, plug_in_mi
 from leakage.estimators.counting import SAMPLES_PER_CELL
@@ -130,9 +130,7 @@ def pixel_mi(
     plug-in of the 3 least significant planes, jackknife
     """
     check_seed(seed)
-    plain, cipher = check_images(plain, "plain"), check_images(cipher, "cipher")
-    if plain.shape != cipher.shape:
-        raise ValueError(f"plain has shape {plain.shape}, cipher {cipher.shape}; they are pairs")
+    plain, cipher = check_pairs(plain, cipher)
     table = _byte_table(plain, cipher)
     _, name, bits, noise = _best_mask(table)
     raw = plug_in_mi(table)
@@ -281,9 +279,7 @@ def pixel_mi_in_batches(
     null = np.zeros((permutations, 256, 256), np.int64)
     count = 0
     for plain, cipher in batches():
-        plain, cipher = check_images(plain, "plain"), check_images(cipher, "cipher")
-        if plain.shape != cipher.shape:
-            raise ValueError(f"plain has shape {plain.shape}, cipher {cipher.shape}")
+        plain, cipher = check_pairs(plain, cipher)
         table += _byte_table(plain, cipher)
         x, y = pieces(plain), pieces(cipher)
         inside += _byte_table(x, y)

@@ -14,7 +14,7 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
-from leakage.arguments import check_seed
+from leakage.arguments import check_int, check_seed
 from leakage.estimate import FOLDS_DISAGREE, Estimate
 from leakage.estimators.corrections import jackknife_mi, plug_in_mi
 from leakage.estimators.counting import SAMPLES_PER_CELL
@@ -366,8 +366,7 @@ def naive_quantised_mi(
     """
     check_seed(seed)
     x, y, _ = check_samples(x, y, None, 2)
-    if isinstance(size, bool) or not isinstance(size, int | np.integer):
-        raise TypeError(f"size must be an int, not {size!r}")
+    check_int("size", size)
     if not 2 <= size <= len(x):
         raise ValueError(f"size must be 2 to the {len(x)} rows, not {size}")
     every = np.arange(len(x))

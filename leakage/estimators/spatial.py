@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import t as student_t
 
-from leakage.arguments import check_images, check_one_of, check_seed
+from leakage.arguments import check_image_groups, check_one_of, check_pairs, check_seed
 from leakage.estimate import Estimate
 from leakage.estimators.neighbourhoods import neighbourhood_mi
 from leakage.evidence.intervals import clustered_interval
@@ -103,12 +103,8 @@ def spatial_share(
     """
     check_seed(seed)
     check_one_of("scramble", scramble, get_args(Scramble))
-    plain, cipher = check_images(plain, "plain"), check_images(cipher, "cipher")
-    if plain.shape != cipher.shape:
-        raise ValueError(f"plain has shape {plain.shape}, cipher {cipher.shape}; they are pairs")
-    labels = np.arange(len(plain)) if groups is None else np.asarray(groups)
-    if labels.shape != (len(plain),):
-        raise ValueError(f"groups must be one label an image, ({len(plain)},), not {labels.shape}")
+    plain, cipher = check_pairs(plain, cipher)
+    labels = check_image_groups(groups, len(plain))
     rng = np.random.default_rng(seed)
     positions = np.arange(plain.shape[1] * plain.shape[2])
     source = np.arange(len(plain))[:, None]

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import norm
 
+from leakage.arguments import check_int
+
 
 def positive(p_value: float) -> float:
     """A p-value that is not 0: a tail too small for a float is that float, not impossible.
@@ -30,8 +32,7 @@ def check_permutations(permutations: int) -> int:
     >>> check_permutations(0)
     0
     """
-    if isinstance(permutations, bool) or not isinstance(permutations, int | np.integer):
-        raise TypeError(f"permutations must be an int, not {permutations!r}")
+    check_int("permutations", permutations)
     if permutations < 0:
         raise ValueError(
             f"permutations must be at least 0, which gives no p-value, not {permutations}"

@@ -7,6 +7,8 @@ from numpy.typing import ArrayLike
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from leakage.arguments import check_image_groups, check_int
+
 #: Beyond these, squares of numbers leave the range of floats: a side is scaled by a power of two.
 SMALLEST, LARGEST = 1e-100, 1e100
 
@@ -39,8 +41,7 @@ def check_samples(
     x, y = (_numbers(name, value) for name, value in (("x", x), ("y", y)))
     if len(x) != len(y):
         raise ValueError(f"x has {len(x)} rows, y has {len(y)}; rows must be paired")
-    if isinstance(folds, bool) or not isinstance(folds, int | np.integer):
-        raise TypeError(f"folds must be an int, not {folds!r}")
+    check_int("folds", folds)
     if folds < 2:
         raise ValueError(f"folds must be at least 2, not {folds}")
     labels = _labels(groups, len(x), folds)
@@ -127,7 +128,7 @@ def usable_samples(
     member = np.unique(labels, return_inverse=True)[1]
     flags: tuple[str, ...] = ()
     if repeated := _repeated(left, right):
-        member = merged(member, repeated.of)
+        member = _merged(member, repeated.of)
         flags = (f"{repeated.times} of {len(left)} rows repeat others: they count once",)
         _check_enough(
             len(left), len(np.unique(member)), folds, "after repeated rows are counted once"
@@ -196,21 +197,26 @@ def _on_a_lattice(values: np.ndarray) -> bool:
     return bool(np.abs(ratios - np.rint(ratios)).max() < 1e-6)
 
 
-def merged(member: np.ndarray, of: np.ndarray) -> np.ndarray:
-    """Groups joined where they show the same thing.
+def image_groups(images: np.ndarray, groups: ArrayLike | None) -> np.ndarray:
+    """Number of the group of each image, from 0; equal images are one group.
 
-    Parameters
-    ----------
-    member : ndarray of int, shape (N,)
-        Number of each row's group, from 0.
-    of : ndarray of int, shape (N,)
-        Number of what it shows, from 0.
+    Raises
+    ------
+    ValueError
+        Not one label an image.
 
     Examples
     --------
-    >>> merged(np.array([0, 1, 2]), np.array([0, 0, 1])).tolist()
-    [0, 0, 1]
+    >>> image_groups(np.array([[[1]], [[2]], [[1]]], np.uint8), None).tolist()
+    [0, 1, 0]
     """
+    labels = check_image_groups(groups, len(images))
+    _, shown = np.unique([image.tobytes() for image in images], return_inverse=True)
+    return _merged(np.unique(labels, return_inverse=True)[1], shown)
+
+
+def _merged(member: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """Groups joined where they show the same."""
     n_groups, n_pairs = member.max() + 1, of.max() + 1
     edges = coo_array(
         (np.ones(len(of), np.int8), (member, n_groups + of)), shape=(n_groups + n_pairs,) * 2

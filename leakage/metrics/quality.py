@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import norm
 from skimage.metrics import structural_similarity
 
-from leakage.arguments import check_images
+from leakage.arguments import check_images, check_pairs
 from leakage.metrics.nulls import ENOUGH_SAMPLES, Null
 
 if TYPE_CHECKING:  # at run time it is imported where it is needed, for it takes seconds to load
@@ -18,13 +18,11 @@ if TYPE_CHECKING:  # at run time it is imported where it is needed, for it takes
 _LPIPS_FILES = ("vgg16-397923af.pth", "lpips_weights.pt")
 
 
-def check_pairs(
-    plain: object, cipher: object, side: int = 1, what: str = ""
+def check_large_pairs(
+    plain: object, cipher: object, side: int, what: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Refuse images that are not pairs, or too small for the measure named `what`."""
-    plain, cipher = check_images(plain, "plain"), check_images(cipher, "cipher")
-    if plain.shape != cipher.shape:
-        raise ValueError(f"plain has shape {plain.shape}, cipher {cipher.shape}; they are pairs")
+    plain, cipher = check_pairs(plain, cipher)
     if min(plain.shape[1:3]) < side:
         raise ValueError(
             f"{what} needs sides of {side} pixels or more, not {plain.shape[1]}x{plain.shape[2]}"
@@ -199,7 +197,7 @@ def ssim(plain: np.ndarray, cipher: np.ndarray) -> np.ndarray:
     >>> ssim(image, image).tolist()
     [1.0]
     """
-    plain, cipher = check_pairs(plain, cipher, 11, "SSIM")
+    plain, cipher = check_large_pairs(plain, cipher, 11, "SSIM")
     options = {
         "data_range": 255,
         "gaussian_weights": True,
@@ -243,7 +241,7 @@ def ms_ssim(plain: np.ndarray, cipher: np.ndarray) -> np.ndarray:
     >>> ms_ssim(image, image).round(5).tolist()
     [1.0]
     """
-    plain, cipher = check_pairs(plain, cipher, 161, "MS-SSIM")
+    plain, cipher = check_large_pairs(plain, cipher, 161, "MS-SSIM")
     from piq import multi_scale_ssim
 
     return _by_piq(multi_scale_ssim, plain, cipher)
@@ -277,7 +275,7 @@ def vif(plain: np.ndarray, cipher: np.ndarray) -> np.ndarray:
     >>> vif(image, image).round(5).tolist(), vif(image, 0 * image).round(5).tolist()
     ([1.0], [0.0])
     """
-    plain, cipher = check_pairs(plain, cipher, 41, "VIF")
+    plain, cipher = check_large_pairs(plain, cipher, 41, "VIF")
     from piq import vif_p
 
     flat = np.array([np.all(image == image[0, 0]) for image in plain])
@@ -311,7 +309,7 @@ def gmsd(plain: np.ndarray, cipher: np.ndarray) -> np.ndarray:
     >>> gmsd(image, image).tolist()
     [0.0]
     """
-    plain, cipher = check_pairs(plain, cipher, 6, "GMSD")
+    plain, cipher = check_large_pairs(plain, cipher, 6, "GMSD")
     from piq import gmsd as by_piq
 
     return _by_piq(by_piq, plain, cipher)
@@ -345,7 +343,7 @@ def lpips(plain: np.ndarray, cipher: np.ndarray) -> np.ndarray:
     Traceback (most recent call last):
     ValueError: LPIPS needs sides of 32 pixels or more, not 16x32
     """
-    plain, cipher = check_pairs(plain, cipher, 32, "LPIPS")
+    plain, cipher = check_large_pairs(plain, cipher, 32, "LPIPS")
     import torch
     from piq import LPIPS
 

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.ndimage import correlate1d
 from skimage.feature import canny, graycomatrix, graycoprops
 
-from leakage.metrics.quality import check_pairs
+from leakage.metrics.quality import check_large_pairs
 
 _BLOCK = 8
 _DIRECTIONS = 8
@@ -48,7 +48,7 @@ def lss(
     >>> lss(image, image + 1).tolist(), lss(image, image + 30).tolist()
     ([1.0], [-1.0])
     """
-    plain, cipher = check_pairs(plain, cipher, _BLOCK, "LSS")
+    plain, cipher = check_large_pairs(plain, cipher, _BLOCK, "LSS")
     means = [_by_blocks(_luma(images)).mean((2, 4)) for images in (plain, cipher)]
     apart = np.abs(means[0] - means[1])
     scores = np.where(apart < beta / 2, 1.0, -alpha * np.round(apart / beta))
@@ -93,7 +93,7 @@ def ess(plain: np.ndarray, cipher: np.ndarray, *, edge: float = 8.0) -> np.ndarr
     >>> ess(stripes, stripes.swapaxes(1, 2)).round(6).tolist()
     [0.0]
     """
-    plain, cipher = check_pairs(plain, cipher, _BLOCK, "ESS")
+    plain, cipher = check_large_pairs(plain, cipher, _BLOCK, "ESS")
     one, other = (_directions(_luma(images), edge) for images in (plain, cipher))
     alike = np.abs(np.cos((one - other) * np.pi / _DIRECTIONS))
     both, either = (one >= 0) & (other >= 0), (one >= 0) | (other >= 0)
@@ -142,7 +142,7 @@ def vsi(
     >>> vsi(image, image).tolist()
     [1.0]
     """
-    plain, cipher = check_pairs(plain, cipher, _BLOCK, "VSI")
+    plain, cipher = check_large_pairs(plain, cipher, _BLOCK, "VSI")
     pairs = zip(_luma(plain), _luma(cipher), strict=True)
     return np.array([(_edge_part(a, b, thresholds) + _texture_part(a, b)) / 2 for a, b in pairs])
 

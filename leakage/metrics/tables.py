@@ -9,7 +9,7 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
-from leakage.arguments import check_seed
+from leakage.arguments import check_int, check_pairs, check_seed
 from leakage.estimate import p_text
 from leakage.evidence.p_values import permutation_p_value
 from leakage.metrics import quality, randomness, structure
@@ -149,11 +149,10 @@ def table(
     [True, True]
     """
     check_seed(seed)
-    plain, cipher = quality.check_pairs(plain, cipher)
+    plain, cipher = check_pairs(plain, cipher)
     if (scheme is None) != (key is None):
         raise ValueError("scheme and key go together; give both, or neither")
-    if isinstance(nulls, bool) or not isinstance(nulls, int | np.integer):
-        raise TypeError(f"nulls must be an int, not {nulls!r}")
+    check_int("nulls", nulls)
     if nulls < 0:
         raise ValueError(f"nulls must be 0 or more, not {nulls}")
     # a child of the seed: `cipher` may well be the noise of default_rng(seed) itself
