@@ -20,6 +20,7 @@ from joblib import Parallel, delayed
 from provenance import recorded_rows, stamp
 
 import leakage
+from leakage.estimators.spatial import reordered
 
 METHODS = {"empirical": "quantised", "MINE": "mine"}
 VIEWS = ("stem", "head", "histogram")
@@ -33,7 +34,7 @@ def vectors(images: np.ndarray, level: int, scrambled: bool) -> dict[str, np.nda
         images = leakage.get_scheme("bitplane", bits=level).encrypt(images, key)
     if scrambled:
         order = np.random.default_rng(7).permutation(images.shape[1] * images.shape[2])
-        images = images.reshape(len(images), -1)[:, order].reshape(images.shape)
+        images = reordered(images, order)
     return leakage.representations(images, VIEWS)
 
 

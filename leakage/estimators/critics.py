@@ -56,18 +56,27 @@ def whitened(values: np.ndarray, fit: np.ndarray, components: int, seed: int) ->
 
     Zeros where the samples of the fit are all equal: they have no components.
     """
-    components = min(components, values.shape[1], max(1, len(fit) // 10))
+    components = most_components(components, values, fit)
     out = np.zeros((len(values), components), np.float32)
     if (values[fit] == values[fit[0]]).all():
         return out
-    # exact and deterministic; whichever of the two is cheap for this shape
-    solver = "covariance_eigh" if len(fit) >= values.shape[1] else "arpack"
-    pca = PCA(components, svd_solver=solver, random_state=seed).fit(values[fit])
+    pca = principal_components(values[fit], components, seed)
     scale = np.sqrt(pca.explained_variance_)
     useful = scale > 1e-6 * scale[0]  # the rest is rounding noise: do not blow it up
     projected = pca.transform(values)[:, useful] / scale[useful]
     out[:, : projected.shape[1]] = np.clip(projected, -CLIP, CLIP)
     return out
+
+
+def most_components(components: int, values: np.ndarray, fit: np.ndarray) -> int:
+    """As many of so many principal components as the samples `fit` can teach."""
+    return min(components, values.shape[1], max(1, len(fit) // 10))
+
+
+def principal_components(values: np.ndarray, components: int, seed: int) -> PCA:
+    """Fitted, exactly and deterministically, by whichever solver is cheap for this shape."""
+    solver = "covariance_eigh" if len(values) >= values.shape[1] else "arpack"
+    return PCA(components, svd_solver=solver, random_state=seed).fit(values)
 
 
 class Ranks:

@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.cluster import KMeans
-from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
 from leakage.arguments import check_int, check_seed
 from leakage.estimate import FOLDS_DISAGREE, Estimate
 from leakage.estimators.corrections import jackknife_mi, plug_in_mi
 from leakage.estimators.counting import SAMPLES_PER_CELL
+from leakage.estimators.critics import most_components, principal_components
 from leakage.evidence.exchange import Strata
 from leakage.evidence.intervals import clustered_interval
 from leakage.evidence.p_values import permutation_p_value
@@ -72,9 +72,8 @@ def principal(values: np.ndarray, fit: np.ndarray, components: int, seed: int) -
         return np.zeros((len(values), 1))
     if scaled.shape[1] <= components:
         return scaled
-    count = min(components, max(1, len(fit) // 10))
-    solver = "covariance_eigh" if len(fit) >= scaled.shape[1] else "arpack"
-    return PCA(count, svd_solver=solver, random_state=seed).fit(scaled[fit]).transform(scaled)
+    count = most_components(components, scaled, fit)
+    return principal_components(scaled[fit], count, seed).transform(scaled)
 
 
 def codes_of(
@@ -167,7 +166,7 @@ class _Exchanges:
     def partners(self) -> np.ndarray:
         """Rows of y that take the places of `rows`."""
         return np.concatenate([
-            own[strata.taken([self._rng.permutation(len(b)) for b in strata.blocks])]
+            own[strata.taken(strata.shuffled(self._rng))]
             for own, strata in self._folds
         ])  # fmt: skip
 

@@ -106,14 +106,13 @@ def spatial_share(
     plain, cipher = check_pairs(plain, cipher)
     labels = check_image_groups(groups, len(plain))
     rng = np.random.default_rng(seed)
-    positions = np.arange(plain.shape[1] * plain.shape[2])
-    source = np.arange(len(plain))[:, None]
     if scramble == "images":
         labels = _parts(labels, FEWEST_MIXED, rng)
         source = _dealt(plain.shape, labels)
+        other = _mixed(plain, source), _mixed(cipher, source)
     else:
-        positions = rng.permutation(positions)
-    other = _moved(plain, source, positions), _moved(cipher, source, positions)
+        order = rng.permutation(plain.shape[1] * plain.shape[2])
+        other = reordered(plain, order), reordered(cipher, order)
     run = estimator or _counted
     natural = run(plain, cipher, labels, seed)
     scrambled = run(*other, labels, seed)
@@ -129,10 +128,28 @@ def spatial_share(
     return SpatialShare(natural, scrambled, difference, bits / natural.bits if clear else None)
 
 
-def _moved(images: np.ndarray, source: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Images whose positions come from others, of the images that `source` says."""
-    flat = images.reshape(len(images), len(positions), -1)
-    return flat[source, positions].reshape(images.shape)
+def reordered(images: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Images with their positions in another order, all alike; colours stay together.
+
+    Parameters
+    ----------
+    images : ndarray, shape (N, H, W) or (N, H, W, 3)
+        Not changed.
+    order : ndarray of int, shape (H * W,)
+        Which position comes to each place, row by row.
+
+    Examples
+    --------
+    >>> reordered(np.array([[[1, 2], [3, 4]]]), np.array([3, 2, 1, 0])).tolist()
+    [[[4, 3], [2, 1]]]
+    """
+    return images.reshape(len(images), len(order), -1)[:, order].reshape(images.shape)
+
+
+def _mixed(images: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """Images whose positions stay, each from the image that `source` says."""
+    flat = images.reshape(*source.shape, -1)
+    return flat[source, np.arange(source.shape[1])].reshape(images.shape)
 
 
 def _dealt(shape: tuple[int, ...], parts: np.ndarray) -> np.ndarray:

@@ -84,14 +84,17 @@ class Strata(NamedTuple):
         >>> [order[0].tolist() for order in strata.orders(99, np.random.default_rng(0))]
         [[0, 1], [1, 0]]
         """
-        sizes = [len(block) for block in self.blocks]
         if self.arrangements <= COUNTABLE:
-            every = product(*(permutations(range(size)) for size in sizes))
+            every = product(*(permutations(range(len(block))) for block in self.blocks))
             yield from ([np.array(order) for order in orders] for orders in every)
             return
-        yield [np.arange(size) for size in sizes]
+        yield [np.arange(len(block)) for block in self.blocks]
         for _ in range(count):
-            yield [rng.permutation(size) for size in sizes]
+            yield self.shuffled(rng)
+
+    def shuffled(self, rng: np.random.Generator) -> list[np.ndarray]:
+        """A random order of the groups of each stratum."""
+        return [rng.permutation(len(block)) for block in self.blocks]
 
     def taken(self, order: list[np.ndarray]) -> np.ndarray:
         """Rows that take the places of `rows` when groups are put in this order."""

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from leakage.vectors.layers import BATCH_PIXELS, Pooling, Run, pooled
+from leakage.vectors.layers import BATCH_PIXELS, Pooling, Run, images_in, pooled, three_channels
 
 #: The layer that stands for what an encoder returns.
 OUTPUT = "output"
@@ -165,7 +165,7 @@ def encode(images: np.ndarray, run: Run) -> dict[str | None, np.ndarray]:
     """
     model, name = run.model, encoder_name(run.model)
     forward = _of_network(model, run) if isinstance(model, nn.Module) else _of_function(model, run)
-    step = max(1, BATCH_PIXELS["cpu"] // (images.shape[1] * images.shape[2]))
+    step = images_in(BATCH_PIXELS["cpu"], images)
     parts = []
     with _judging(model), torch.inference_mode():
         for start in range(0, len(images), step):
@@ -201,8 +201,7 @@ def _of_network(model: nn.Module, run: Run) -> Callable[[np.ndarray], dict]:
     modules = dict(model.named_modules())
 
     def forward(batch: np.ndarray) -> dict[str | None, np.ndarray]:
-        given = torch.from_numpy(batch).to(device)
-        given = given[:, None].expand(-1, 3, -1, -1) if given.ndim == 3 else given.movedim(-1, 1)
+        given = three_channels(torch.from_numpy(batch).to(device))
         found: dict[str | None, np.ndarray] = {}
 
         def keep(layer: str) -> Callable:

@@ -165,7 +165,7 @@ def _lite_forward(run: Run) -> Forward:
         return found, output
 
     def forward(batch: torch.Tensor) -> dict[str | None, torch.Tensor]:
-        step = _images_in(EARLY_PIXELS, batch) if by_hand else len(batch)
+        step = images_in(EARLY_PIXELS, batch) if by_hand else len(batch)
         passes = [passed(network.early(part)) for part in batch.split(step)]
         found = {name: torch.cat([vectors[name] for vectors, _ in passes]) for name in passes[0][0]}
         if deepest not in found:
@@ -173,6 +173,17 @@ def _lite_forward(run: Run) -> Forward:
         return found
 
     return forward
+
+
+def three_channels(batch: torch.Tensor) -> torch.Tensor:
+    """Images (n, H, W) or (n, H, W, 3) as (n, 3, H, W); of a gray one three equal channels.
+
+    Examples
+    --------
+    >>> three_channels(torch.zeros(2, 8, 9)).shape
+    torch.Size([2, 3, 8, 9])
+    """
+    return batch[:, None].expand(-1, 3, -1, -1) if batch.ndim == 3 else batch.movedim(-1, 1)
 
 
 def _torchvision_forward(run: Run) -> Forward:
@@ -192,9 +203,9 @@ def _torchvision_forward(run: Run) -> Forward:
         )
 
     def forward(batch: torch.Tensor) -> dict[str | None, torch.Tensor]:
-        # gray: three equal channels
-        batch = batch[:, None].expand(-1, 3, -1, -1) if batch.ndim == 3 else batch.movedim(-1, 1)
-        x = preprocess(batch).to(getattr(torch, run.precision), memory_format=torch.channels_last)
+        x = preprocess(three_channels(batch)).to(
+            getattr(torch, run.precision), memory_format=torch.channels_last
+        )
         found: dict[str | None, torch.Tensor] = {}
         if named:
             found |= {k: pooled(v, run.pooling, k) for k, v in extractor(x).items()}
@@ -217,7 +228,7 @@ def _forward(run: Run) -> Forward:
     return torch.compile(forward, dynamic=False) if run.compiled else forward
 
 
-def _images_in(pixels: int, images: np.ndarray | torch.Tensor) -> int:
+def images_in(pixels: int, images: np.ndarray | torch.Tensor) -> int:
     """How many of the images have so many pixels: one at least."""
     return max(1, pixels // (images.shape[1] * images.shape[2]))
 
@@ -283,7 +294,7 @@ def pooled_layers(images: np.ndarray, run: Run) -> dict[str | None, np.ndarray]:
     """
     forward = _forward(run)
     most = BATCH_PIXELS["cpu" if run.device == "cpu" else "cuda"]
-    step = _images_in(most, images)
+    step = images_in(most, images)
     parts = []
     gpu_float32 = run.device != "cpu" and run.precision == "float32"
     with torch.inference_mode(), _whole_float32() if gpu_float32 else nullcontext():
