@@ -56,7 +56,8 @@ def judge(
     rest, own = neighbours[name][~held_out], neighbours[name][rows]
     if rest.mean() - one.bits <= CAUTION * rest.std() / math.sqrt(len(rest)):
         return judged
-    return judged._replace(name=name, bits=float(own.mean()), influence=SHARED_NEIGHBOURS * own)
+    bits = min(float(own.mean()), math.log2(len(rows)))  # no more than a critic could tell here
+    return judged._replace(name=name, bits=bits, influence=SHARED_NEIGHBOURS * own)
 
 
 def _by_critic(one: Learned, rows: int, of: str, rng: np.random.Generator) -> Judged:
@@ -80,11 +81,15 @@ def _by_critic(one: Learned, rows: int, of: str, rng: np.random.Generator) -> Ju
 def training_bits(
     one: Learned, rows: np.ndarray, groups: np.ndarray, rng: np.random.Generator
 ) -> float:
-    """The most that any of its critics says of samples that taught it: with its noise, in bits."""
+    """The most that any of its critics says of samples that taught it: with its noise, in bits.
+
+    No more than so many samples can tell: a bound that explodes says nothing beyond that.
+    """
     some = rng.permutation(rows)[:TRAINING_ROWS]
     found = (bound(c.final().scores(some)) for c in one.candidates if c.name != LINEAR)
     bits, influence = max(found, key=lambda pair: pair[0])
-    return max(bits, clustered_interval(bits, influence, groups[some])[1])
+    high = max(bits, clustered_interval(bits, influence, groups[some])[1])
+    return min(high, math.log2(len(some)))
 
 
 def neighbours_of(
