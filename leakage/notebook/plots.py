@@ -1,15 +1,22 @@
 """Every figure of the book. Opaque white background, so that dark pages do not swallow them."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
 from leakage.style import COLOURS, MARKERS, STYLE
+
+if TYPE_CHECKING:  # at run time it would load torch
+    from leakage.estimators.leak_maps import LeakMap
 
 
 @contextmanager
@@ -179,4 +186,28 @@ def heatmap(
                 axis.text(j, i, f"{value:.1f}", ha="center", va="center", color=colour, fontsize=9)
         axis.set(xlabel=xlabel, ylabel=ylabel)
         figure.colorbar(shown, ax=axis, label=label, extend="max")
+    return figure
+
+
+def leak_maps(maps: Mapping[str, LeakMap]) -> Figure:
+    """Maps of where the leak is, side by side on one scale, marked places framed.
+
+    Parameters
+    ----------
+    maps : mapping of str to LeakMap
+        Title to a map over a set of images.
+    """
+    most = max(float(one.bits.max()) for one in maps.values())
+    with _style(grid=False):
+        figure, axes = plt.subplots(
+            1, len(maps), figsize=(1.75 * len(maps) + 0.6, 2.1), squeeze=False, layout="constrained"
+        )
+        for axis, (title, one) in zip(axes.flat, maps.items(), strict=True):
+            axis.axis("off")
+            shown = axis.imshow(one.bits, cmap="cividis", vmin=0, vmax=max(most, 1e-3))
+            for row, column in np.argwhere(one.marked):
+                corner = (column - 0.5, row - 0.5)
+                axis.add_patch(Rectangle(corner, 1, 1, fill=False, color=COLOURS[1], linewidth=0.8))
+            axis.set_title(title, fontsize=9)
+        figure.colorbar(shown, ax=axes, label="bit a patch", shrink=0.8)
     return figure

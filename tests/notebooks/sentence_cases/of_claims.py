@@ -1,5 +1,9 @@
 """Cases of the chapter on the paper's claims."""
 
+from types import SimpleNamespace
+
+import numpy as np
+
 from sentence_cases.values import NO, YES, e
 
 
@@ -20,6 +24,18 @@ def space(counted, neighbours, seers=(), kept=()):
 
 
 KEPT = {"MINE on the stem at one plane": (1.4, 1.2)}
+
+
+HIDDEN = np.array([[True, False], [True, True]])
+
+
+def mapped(box, marked):
+    """Maps of which one finds the box or not, and the last has so much of it marked."""
+    maps = {"clear box": SimpleNamespace(mask=np.array(box), marked=np.array(box))}
+    for name in ("JPEG signs", "thumbnail kept"):
+        maps[name] = SimpleNamespace(marked=np.ones((2, 2)))
+    maps["all encrypted"] = SimpleNamespace(marked=np.full((2, 2), marked))
+    return {"maps": maps, "hidden_part": HIDDEN, "sources": 19}
 
 
 def written(bits, gray, most=9.0, nothing=True, seven=7):
@@ -50,6 +66,11 @@ CLAIMS = {
          space(NO, YES, ["MINE, stem"], KEPT)),
         ("reports a leak.*finds nothing on these pictures.*neither estimator.*enough to be parted",
          space(YES, NO)),
+    ],
+    "claims-maps-says": [
+        ("box is found: 100%.*JPEG signs, 100%.*no place is marked", mapped(~HIDDEN, 0)),
+        ("box is not found.*: 0%.*100% of the places are marked", mapped(HIDDEN, 1)),
+        ("needs 10 source images or more, and there are 7", {"maps": {}, "sources": 7}),
     ],
     "claims-33-says": [
         ("nearly every patch.*depends on how samples.*finds nothing", written(8.9, 0.0)),
