@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from leakage import __version__, metrics
 from leakage.arguments import check_images, check_one_of, check_seed
+from leakage.audits.couples import coupled
 from leakage.audits.findings import Finding
 from leakage.audits.pairs import Pairs, from_arrays, from_folders, groups_of
 from leakage.audits.pictures import attacked
@@ -233,8 +234,9 @@ def _gathered(question: _Question) -> _Gathered:
     from leakage.audits import levels
 
     pairs, blocks = question.pairs, _PROFILES[question.profile]["blocks"]
-    structure = Structure()
-    collector = levels.Collector(len(pairs), blocks, question.groups, question.seed)
+    couples = coupled(pairs.shapes, question.groups)
+    structure = Structure(pairs, couples, apart=question.known is not None, seed=question.seed)
+    collector = levels.Collector(couples, blocks, question.groups, question.seed)
     first: list[tuple[np.ndarray, np.ndarray]] = []
     for plain, cipher in tqdm(pairs, "pairs", len(pairs), disable=not question.progress):
         structure.add(plain, cipher)

@@ -33,6 +33,8 @@ class Finding:
         Of the information in bits, where the level gives one.
     unit : str
         What the estimate counts: ``"sample"``, ``"patch"`` or ``"image"``.
+    otherwise : str
+        What takes the place of `meaning` where the corrected p-value finds nothing.
     """
 
     level: Level
@@ -43,6 +45,7 @@ class Finding:
     p_value: float | None = None
     estimate: Estimate | None = None
     unit: str = ""
+    otherwise: str = ""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.stats import poisson
 
 from leakage.attacks import reidentify
+from leakage.audits.couples import Couples
 from leakage.audits.findings import Finding
 from leakage.estimate import entropy
 from leakage.estimators.candidates import Samples
@@ -35,11 +36,11 @@ class Sample:
     plain_blocks, cipher_blocks : ndarray of uint8, shape (B, 16, 16) or (B, 16, 16, 3)
         Random blocks, as many from each pair.
     block_groups : ndarray of int, shape (B,)
-        Blocks that share one are not independent: of the same source, or swapped with each other.
+        Blocks that share one are not independent: of one source, or of two that are exchanged.
     couples : ndarray of int, shape (B,)
-        Pairs of images are coupled by two, and their blocks are at the same places: swapping the
-        ciphertexts of a couple keeps all that depends on the place alone. Label of the couple; -1
-        for pairs that found no partner.
+        Images are coupled by two, groups whole, and their blocks are at the same places: an
+        exchange of ciphertexts keeps all that depends on the place alone. Label of the couple of
+        groups; -1 for images that found no partner.
     partners : ndarray of int, shape (B,)
         Which block is at the same place of the couple's other image; -1 if none.
     plain, cipher : dict of str to ndarray of float32, shape (N, d)
@@ -63,8 +64,8 @@ class Collector:
 
     Parameters
     ----------
-    pairs : int
-        How many will come.
+    couples : Couples
+        Which images exchange their ciphertexts, groups whole.
     blocks : int
         How many blocks to keep of all of them together.
     groups : ndarray of int, shape (pairs,)
@@ -75,15 +76,14 @@ class Collector:
 
     _BATCH = 32  # images that go through the network together
 
-    def __init__(self, pairs: int, blocks: int, groups: np.ndarray, seed: int) -> None:
-        self._each = max(1, min(256, -(-blocks // pairs)))
+    def __init__(self, couples: Couples, blocks: int, groups: np.ndarray, seed: int) -> None:
+        self._each = max(1, min(256, -(-blocks // len(groups))))
+        self._couples = couples
         self._groups, self._rng = groups, np.random.default_rng(seed)
-        _, member, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-        self._source = np.where(sizes[member] > 1, member, -1)  # -1: no other image shares it
         self._blocks: tuple[list, list] = [], []
         self._owners: list[int] = []  # number of the pair that each block comes from
         self._partners: list[int] = []
-        self._waiting: dict[tuple, tuple[np.ndarray, int]] = {}
+        self._waiting: dict[int, tuple[np.ndarray, int]] = {}
         self._direct: tuple[list, list] = [], []
         self._crops: tuple[list, list] = [], []
         self._deep: tuple[list, list] = [], []
@@ -94,18 +94,17 @@ class Collector:
         high, wide = plain.shape[:2]
         if min(high, wide) >= BLOCK:
             across = wide // BLOCK
-            # two images of one shape are looked at in the same places; two of a source, if there
-            # are such, for their blocks stay in one fold
-            kind = plain.shape, int(self._source[self._count])
+            # two images of a couple are looked at in the same places
+            partner = int(self._couples.partners[self._count])
             first = len(self._owners)
-            if kind in self._waiting:
-                places, start = self._waiting.pop(kind)
+            if partner in self._waiting:
+                places, start = self._waiting.pop(partner)
                 self._partners += range(start, start + len(places))
                 self._partners[start : start + len(places)] = range(first, first + len(places))
             else:
                 # blocks that do not overlap, so that no sample counts twice
                 places = self._rng.permutation(high // BLOCK * across)[: self._each]
-                self._waiting[kind] = places, first
+                self._waiting[self._count] = places, first
                 self._partners += [-1] * len(places)
             corners = [(BLOCK * (p // across), BLOCK * (p % across)) for p in places.tolist()]
             for side, image in zip(self._blocks, (plain, cipher), strict=True):
@@ -145,15 +144,11 @@ class Collector:
         blocks = [np.stack(side) if side else np.empty((0, BLOCK, BLOCK), np.uint8)
                   for side in self._blocks]  # fmt: skip
         owners, partners = np.array(self._owners, int), np.array(self._partners, int)
-        coupled = np.where(partners >= 0, np.minimum(owners, owners[partners]), -1)
-        alone = self._source[owners] < 0
-        source = np.where(alone, np.where(coupled >= 0, coupled, owners), self._source[owners])
-        sources = np.unique(np.stack([alone, source]), axis=1, return_inverse=True)[1].ravel()
         return Sample(
             plain_blocks=blocks[0],
             cipher_blocks=blocks[1],
-            block_groups=sources,
-            couples=coupled,
+            block_groups=self._couples.units[owners],
+            couples=np.where(partners >= 0, self._couples.units[owners], -1),
             partners=partners,
             plain=vectors[0],
             cipher=vectors[1],

@@ -1,84 +1,113 @@
 """Exact checks of structure: what a ciphertext may not have in common with its image.
 
 They need no estimate: what they find is there, bit for bit, in all the pairs that they name. The
-difference of a pair is image XOR ciphertext: for an XOR scheme, the keystream.
+difference of a pair is image XOR ciphertext, or ciphertext minus image modulo 256: for a stream
+cipher, the keystream.
 """
 
 from collections import Counter
 from collections.abc import Callable
 from functools import reduce
 from hashlib import blake2b
+from math import prod
 
 import numpy as np
-from scipy.stats import chi2, norm
 
+from leakage.audits.couples import Couples, coupled
 from leakage.audits.findings import Finding
+from leakage.audits.pairs import Pairs
+from leakage.audits.runs import OPERATIONS, WINDOW, Shared, SharedRuns, repeated_runs
+from leakage.audits.uneven import CoupledDifferences
 
 _SUMS = (4, 8, 16, 32)  # sides of blocks whose sums are compared, each a multiple of the last
-_WINDOW = 128  # samples of a difference that may not occur twice
 _LOOKED_AT = 16  # images in which repeated windows and blocks are looked for
 _FEW = 4  # equal blocks that are no accident
 
 
 class Structure:
-    """Gathers pairs one at a time; `findings` tells at the end.
+    """Gathers pairs one at a time, in their order; `findings` tells at the end.
+
+    Parameters
+    ----------
+    pairs : Pairs
+        What will come; some are read once more to compare what seems equal.
+    couples : Couples, optional
+        Which images exchange their ciphertexts. Without them each image is independent of the
+        others, but for equal ones.
+    apart : bool
+        Whether every image was encrypted by itself, so that a ciphertext that occurs twice is no
+        record saved twice.
+    seed : int
+        Of the exchanges.
 
     Examples
     --------
     >>> from leakage import get_scheme, load_images
-    >>> checks = Structure()
+    >>> from leakage.audits.pairs import from_arrays
     >>> images = load_images(count=8).images
-    >>> for plain, cipher in zip(images, get_scheme("skk").encrypt(images, bytes(16))):
+    >>> pairs = from_arrays(images, get_scheme("skk").encrypt(images, bytes(16)))
+    >>> checks = Structure(pairs)
+    >>> for plain, cipher in pairs:
     ...     checks.add(plain, cipher)
     >>> "folded histogram" in [finding.name for finding in checks.findings() if finding.leaks]
     True
     """
 
-    def __init__(self) -> None:
-        self.images = self.clear = self.samples = 0
+    def __init__(
+        self, pairs: Pairs, couples: Couples | None = None, *, apart: bool = False, seed: int = 0
+    ) -> None:
+        self.images = self.clear = self.samples = self.equal_pairs = 0
         self.differences = np.zeros(256, np.int64)
-        self.elsewhere = np.zeros(256, np.int64)  # differences from the ciphertext before
-        self._previous: np.ndarray | None = None
-        self._whole: Counter[bytes] = Counter()
-        self._plain: dict[bytes, bytes] = {}
-        self.repeated_plain = self.repeated_cipher = 0
+        self._pairs, self._apart, self._seed = pairs, apart, seed
+        self._uneven = CoupledDifferences(couples or coupled(pairs.shapes, np.array(pairs.same)))
+        self._runs = SharedRuns(sum(map(prod, pairs.shapes)), pairs.read)
+        self._whole: dict[str, dict[bytes, list[int]]] = {name: {} for name in OPERATIONS}
+        self._ciphers: dict[int, set[bytes]] = {}  # of each image that is equal to no earlier one
+        self.repeated_plain = 0
         self.kept: Counter[str] = Counter()
         self.equal_blocks: Counter[str] = Counter()
         self.equal_ciphers: Counter[str] = Counter()
         self.windows = 0
+        self._index = -1
 
     def add(self, plain: np.ndarray, cipher: np.ndarray) -> None:
-        """Look at one pair, uint8 of one shape."""
+        """Look at the next pair, uint8 of one shape."""
+        self._index += 1
+        self._uneven.add(self._index, plain, cipher)
+        if self._seen_before(cipher):
+            return  # a pair that is there twice is one pair
         difference = plain ^ cipher
         counts = np.bincount(difference.ravel(), minlength=256)
         self.images += 1
         self.samples += plain.size
         self.differences += counts
-        if self._previous is not None and self._previous.shape == plain.shape:
-            other = (plain ^ self._previous).ravel()
-            self.elsewhere += np.bincount(other, minlength=256)
-        self._previous = cipher
         if counts[0] == plain.size:
             self.clear += 1
             return  # an image in the clear has everything in common with itself
-        if np.count_nonzero(counts) > 1:
-            self._whole[blake2b(difference.tobytes(), digest_size=16).digest()] += 1
-        self._remember(plain, cipher)
+        self._runs.add(self._index, plain, cipher)
+        for name, difference_of in OPERATIONS.items():
+            stream = difference_of(plain, cipher)
+            if (stream != stream.flat[0]).any():
+                self._whole[name].setdefault(_digest(stream), []).append(self._index)
         one, other = (np.bincount(image.ravel(), minlength=256) for image in (plain, cipher))
         for name, of in _KEPT.items():
             self.kept[name] += bool(np.array_equal(of(one), of(other)))
         for side, one, other in zip((*_SUMS, 0), _sums(plain), _sums(cipher), strict=True):
             self.kept[f"sums {side}"] += bool(one.size and np.array_equal(one, other))
         if self.images <= _LOOKED_AT:
-            self.windows += _repeated_windows(difference)
+            self.windows += repeated_runs(plain, cipher)
             self._compare_blocks(plain, cipher)
 
-    def _remember(self, plain: np.ndarray, cipher: np.ndarray) -> None:
-        name, value = (blake2b(a.tobytes(), digest_size=16).digest() for a in (plain, cipher))
-        if name in self._plain:
-            self.repeated_plain += 1
-            self.repeated_cipher += self._plain[name] == value
-        self._plain[name] = value
+    def _seen_before(self, cipher: np.ndarray) -> bool:
+        """Whether this pair, image and ciphertext, has come before."""
+        first = self._pairs.same[self._index]
+        known = self._ciphers.setdefault(first, set())
+        self.repeated_plain += bool(known)
+        value = _digest(cipher)
+        before = value in known
+        self.equal_pairs += before
+        known.add(value)
+        return before
 
     def _compare_blocks(self, plain: np.ndarray, cipher: np.ndarray) -> None:
         for name, blocks_of in _BLOCKS.items():
@@ -113,10 +142,10 @@ class Structure:
                 self._reused(encrypted),
                 self._windows(),
                 self._holes(),
-                *self._biased(),
+                self._uneven.finding(self._seed),
                 self._blocks(),
                 *self._preserved(encrypted),
-                self._deterministic(),
+                *self._deterministic(),
             ]
         return found
 
@@ -138,22 +167,35 @@ class Structure:
         )  # fmt: skip
 
     def _reused(self, encrypted: int) -> Finding:
-        twice = sum(count for count in self._whole.values() if count > 1)
-        return Finding(
-            "structure", "keystream reused", twice > 0,
-            f"The XOR of image and ciphertext is the same in {twice} of {encrypted} pairs: XOR "
-            "two of these ciphertexts, and two images are left." if twice
-            else "No two pairs share the XOR of image and ciphertext.",
-            "XOR two ciphertexts, and look at the result.",
-        )  # fmt: skip
+        for name, streams in self._whole.items():
+            twice = sum(len(images) for images in streams.values() if len(images) > 1)
+            if twice:
+                return _reuse(
+                    f"The {name} of image and ciphertext is the same in {twice} of {encrypted} "
+                    "pairs: combine two of these ciphertexts, and two images are left."
+                )
+        for name in OPERATIONS:
+            if shared := self._runs.found(name):
+                return _reuse(self._told(name, shared))
+        return _reuse("")
+
+    def _told(self, name: str, shared: list[Shared]) -> str:
+        images = {image for run in shared for image in (run.one, run.other)}
+        run, names = shared[0], self._pairs.names
+        return (
+            f"Parts of the {name} of image and ciphertext are the same in {len(images)} images, "
+            f"for instance {names[run.one]} from sample {run.place} and {names[run.other]} from "
+            f"sample {run.other_place}: combine these parts of the ciphertexts, and the images "
+            "are left."
+        )
 
     def _windows(self) -> Finding:
         return Finding(
             "structure", "keystream repeated", self.windows > 0,
-            f"Runs of {_WINDOW} samples of the XOR of image and ciphertext come back inside an "
-            f"image, at {self.windows} places: the keystream has a period or restarts."
+            f"Runs of {WINDOW} samples of the difference of image and ciphertext come back inside "
+            f"an image, at {self.windows} places: the keystream has a period or restarts."
             if self.windows
-            else f"No run of {_WINDOW} samples of the XOR of image and ciphertext comes back.",
+            else f"No run of {WINDOW} samples of the difference of image and ciphertext comes back.",
             "Shift the XOR of image and ciphertext against itself.",
         )  # fmt: skip
 
@@ -171,32 +213,6 @@ class Structure:
             else "Every value of image XOR ciphertext occurs.",
             "Draw the histogram of image XOR ciphertext.",
         )  # fmt: skip
-
-    def _biased(self) -> list[Finding]:
-        """Is the difference uneven, and more so than with the ciphertexts of other images?"""
-        planes = [p for p in range(8) if self.differences[_BYTES >> p & 1 == 1].sum()]
-        size = 1 << len(planes)
-        packed = sum((_BYTES >> plane & 1) << i for i, plane in enumerate(planes))
-        counts, other = (
-            np.bincount(packed, weights=c, minlength=size)
-            for c in (self.differences, self.elsewhere)
-        )
-        n, m = counts.sum(), other.sum()
-        if n < 5 * size or m < 5 * size:
-            return [_uneven(None, None)]
-        ones = np.array([counts[np.arange(size) >> i & 1 == 1].sum() for i in range(len(planes))])
-        z = np.abs(2 * ones - n).max() / np.sqrt(n)
-        by_plane = min(1.0, len(planes) * 2 * norm.sf(z))
-        by_value = chi2.sf(((counts - n / size) ** 2 / (n / size)).sum(), size - 1)
-        # a ciphertext that is uneven whatever the image is leaks nothing
-        pooled = (counts + other) / (n + m)
-        some = pooled > 0
-        unlike = sum(
-            (((c - t * pooled) ** 2)[some] / (t * pooled[some])).sum()
-            for c, t in ((counts, n), (other, m))
-        )
-        p = max(min(1.0, 2 * min(by_plane, by_value)), chi2.sf(unlike, some.sum() - 1))
-        return [_uneven(p, float(np.abs(ones / n - 0.5).max()))]
 
     def _blocks(self) -> Finding:
         names = [
@@ -234,24 +250,36 @@ class Structure:
         ))  # fmt: skip
         return found
 
-    def _deterministic(self) -> Finding:
-        leaks = None if self.repeated_plain == 0 else self.repeated_cipher > 0
-        return Finding(
+    def _deterministic(self) -> list[Finding]:
+        new = self.repeated_plain - self.equal_pairs
+        how = "Encrypt one image twice."
+        if self.equal_pairs and not self._apart:
+            return [Finding(
+                "structure", "equal pairs", None,
+                f"{self.equal_pairs} pairs repeat an earlier one, image and ciphertext: a record "
+                "saved twice, or a scheme that gives equal images equal ciphertexts. Pairs cannot "
+                "tell which, and each counts once.", how,
+            )]  # fmt: skip
+        leaks = None if self.repeated_plain == 0 else self.equal_pairs > 0
+        return [Finding(
             "structure", "equal images, equal ciphertexts", leaks,
-            f"{self.repeated_cipher} of {self.repeated_plain} repeated images have the same "
-            "ciphertext again." if self.repeated_plain else "No image occurs twice.",
-            "Encrypt one image twice.",
-        )  # fmt: skip
+            f"{self.equal_pairs} of {self.repeated_plain} repeated images have the same "
+            "ciphertext again." if self.equal_pairs
+            else f"{new} images come again, with other ciphertexts." if new
+            else "No image occurs twice.", how,
+        )]  # fmt: skip
 
 
-def _uneven(p_value: float | None, bias: float | None) -> Finding:
+def _reuse(meaning: str) -> Finding:
     return Finding(
-        "structure", "uneven keystream", None,
-        "Too few samples to tell." if p_value is None else
-        "A bit of image XOR ciphertext is 1 with a probability off a half by up to "
-        f"{bias:.4f}; p is that all its values are equally likely.",
-        "Count the ones of image XOR ciphertext, plane by plane.", p_value,
+        "structure", "keystream reused", bool(meaning),
+        meaning or "No two images share a run of keystream, at whatever offset.",
+        "XOR two ciphertexts, shifted against each other if need be, and look at the result.",
     )  # fmt: skip
+
+
+def _digest(image: np.ndarray) -> bytes:
+    return blake2b(np.ascontiguousarray(image).data, digest_size=16).digest()
 
 
 _BYTES = np.arange(256)
@@ -322,28 +350,3 @@ _BLOCKS = {
     "squares of 4": _square_blocks(4),
     "squares of 8": _square_blocks(8),
 }
-
-
-def _repeated_windows(difference: np.ndarray) -> int:
-    """Places where a run of the difference begins that has occurred before in the image."""
-    flat = difference.ravel().astype(np.uint64)
-    if flat.size < 2 * _WINDOW:
-        return 0
-    # a polynomial hash of every window, modulo 2**64; what it finds is compared afterwards
-    ratio = np.uint64(6364136223846793005)
-    powers = np.cumprod(np.full(flat.size, ratio))
-    inverse = np.cumprod(np.full(flat.size, np.uint64(pow(int(ratio), -1, 1 << 64))))
-    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(flat * powers)])
-    hashes = (sums[_WINDOW:] - sums[:-_WINDOW]) * inverse[: flat.size - _WINDOW + 1]
-    _, first, which = np.unique(hashes, return_index=True, return_inverse=True)
-    twins = first[which.ravel()]
-    later = np.flatnonzero(twins != np.arange(len(hashes)))
-    raw, window = difference.ravel(), np.arange(_WINDOW)
-    found = 0
-    for start in range(0, later.size, 4096):
-        places = later[start : start + 4096]
-        runs = raw[places[:, None] + window]
-        same = (runs == raw[twins[places][:, None] + window]).all(1)
-        # runs of little variety come back by themselves, where hardly a bit is encrypted
-        found += int((same & ((runs != runs[:, :1]).sum(1) >= _WINDOW // 8)).sum())
-    return found

@@ -5,6 +5,7 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 
 from leakage.evidence.exchange import Strata
+from leakage.evidence.p_values import strongest_p_value
 
 #: Rows that are looked at; of more, whole groups are drawn.
 MOST_ROWS = 2000
@@ -64,12 +65,7 @@ def omnibus_p_value(
     ])  # fmt: skip
     if len(found) < 2:
         return 1.0
-    found = found.round(9)
-    ranks = rankdata(-found, method="max", axis=0).min(1)
-    # of equal ranks that counts for more which is farther out
-    spread = found.std(0)
-    far = ((found - found.mean(0)) / np.where(spread > 0, spread, np.inf)).max(1)
-    return float(np.mean((ranks < ranks[0]) | ((ranks == ranks[0]) & (far >= far[0]))))
+    return strongest_p_value(found)
 
 
 def _fewer(strata: Strata, rng: np.random.Generator) -> Strata:

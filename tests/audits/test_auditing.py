@@ -30,12 +30,17 @@ def noise(images, key):
 
 def found(plain, cipher):
     """Names of the exact checks that find a leak, and raw p-values of the others."""
-    checks = Structure()
-    for pair in zip(plain, cipher, strict=True):
-        checks.add(*pair)
-    findings = checks.findings()
+    findings = looked_at(plain, cipher).findings()
     leaks = {f.name for f in findings if f.leaks}
-    return leaks | {f.name for f in findings if f.p_value is not None and f.p_value < 1e-4}
+    return leaks | {f.name for f in findings if f.p_value is not None and f.p_value <= 5e-4}
+
+
+def looked_at(plain, cipher):
+    pairs = from_arrays(plain, cipher)
+    checks = Structure(pairs)
+    for pair in pairs:
+        checks.add(*pair)
+    return checks
 
 
 ZOO = {
@@ -68,7 +73,7 @@ def test_structure_of_the_zoo(name, images, key):
 
 @pytest.mark.parametrize("mode", ["gray", "rgb"])
 def test_nothing_is_invented(mode):
-    """Full AES-CTR under 100 keys; false alarms of this test: below 0.01 (p-values only)."""
+    """Full AES-CTR under 100 keys; false alarms of this test: below 0.05 (p-values only)."""
     images = leakage.load_images(count=30, mode=mode).images
     scheme = leakage.get_scheme("bitplane", bits=8)
     for seed in range(50):
@@ -192,9 +197,7 @@ def test_strong_leaks_are_certified(images):
 def test_attacked_pictures(name, parameters, closest, images, key):
     """What the attack makes is closer to the image's own than to others'."""
     cipher = leakage.get_scheme(name, **parameters).encrypt(images, key)
-    checks = Structure()
-    for pair in zip(images, cipher, strict=True):
-        checks.add(*pair)
+    checks = looked_at(images, cipher)
     names = {finding.name for finding in checks.findings() if finding.leaks}
     pictures = attacked(cipher, checks.clear_planes, names)
     target = leakage.attacks.fold(images) if name == "skk" else images
