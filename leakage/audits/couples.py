@@ -2,14 +2,15 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
 Shape = tuple[int, ...]
 
 
-class Couples(NamedTuple):
+@dataclass(frozen=True)
+class Couples:
     """Images coupled by two, of equal shape, groups whole.
 
     Attributes

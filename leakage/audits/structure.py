@@ -69,6 +69,7 @@ class Structure:
         self.equal_ciphers: Counter[str] = Counter()
         self.windows = 0
         self._index = -1
+        self._before: np.ndarray | None = None  # the ciphertext before, whose image is another
 
     def add(self, plain: np.ndarray, cipher: np.ndarray) -> None:
         """Look at the next pair, uint8 of one shape."""
@@ -96,7 +97,9 @@ class Structure:
             self.kept[f"sums {side}"] += bool(one.size and np.array_equal(one, other))
         if self.images <= _LOOKED_AT:
             self.windows += repeated_runs(plain, cipher)
-            self._compare_blocks(plain, cipher)
+            if self._before is not None and self._before.shape == cipher.shape:
+                self._compare_blocks(plain, cipher, self._before)
+            self._before = cipher
 
     def _seen_before(self, cipher: np.ndarray) -> bool:
         """Whether this pair, image and ciphertext, has come before."""
@@ -109,7 +112,7 @@ class Structure:
         known.add(value)
         return before
 
-    def _compare_blocks(self, plain: np.ndarray, cipher: np.ndarray) -> None:
+    def _compare_blocks(self, plain: np.ndarray, cipher: np.ndarray, before: np.ndarray) -> None:
         for name, blocks_of in _BLOCKS.items():
             one, other = blocks_of(plain), blocks_of(cipher)
             if one is None or other is None:
@@ -119,11 +122,15 @@ class Structure:
             later = np.flatnonzero(twins != np.arange(len(one)))
             # blocks that are the same sample all over prove nothing where planes are in the clear
             alike = (other[later] == other[twins[later]]).all(1)
+            # what is equal in another image's ciphertext too is so by its place, as in a header
+            another = blocks_of(before)
+            assert another is not None  # it is of the same shape
+            placed = (another[later] == another[twins[later]]).all(1)
             changed = (other[later] != one[later]).any(1)
             # nor do ciphertexts that are: some are constant in places, whatever the image
             varied = (other[later] != other[later, :1]).any(1)
             self.equal_blocks[name] += later.size
-            self.equal_ciphers[name] += int((alike & changed & varied).sum())
+            self.equal_ciphers[name] += int((alike & changed & varied & ~placed).sum())
 
     @property
     def clear_planes(self) -> int:
@@ -195,7 +202,7 @@ class Structure:
             f"Runs of {WINDOW} samples of the difference of image and ciphertext come back inside "
             f"an image, at {self.windows} places: the keystream has a period or restarts."
             if self.windows
-            else f"No run of {WINDOW} samples of the difference of image and ciphertext comes back.",
+            else f"No run of {WINDOW} samples of image XOR ciphertext comes back.",
             "Shift the XOR of image and ciphertext against itself.",
         )  # fmt: skip
 
