@@ -1,11 +1,14 @@
 """Attacks that learn from pairs of other photographs: find, classify, invert."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from leakage.arguments import check_image_groups, check_images, check_seed
 from leakage.attacks.success import Attack, counted, identify, ranked, wording
+from leakage.evidence.exchange import Strata
+from leakage.evidence.permutations import JudgedFold, sequential_test
 from leakage.evidence.samples import check_samples
 from leakage.evidence.splits import split_by_group
 
@@ -58,9 +61,6 @@ def reidentify(
     True
     """
     check_seed(seed)
-    from leakage.estimators.critics import canonical_critic, whitened
-    from leakage.estimators.threads import one_thread
-
     x, y, groups = check_samples(x, y, groups, folds)
     if components < 1:
         raise ValueError(f"components must be at least 1, not {components}")
@@ -68,15 +68,100 @@ def reidentify(
     parts = []
     for test in range(folds):
         fit, rows = np.flatnonzero(fold != test), np.flatnonzero(fold == test)
-        # both sides together must have fewer coordinates than there are samples
-        some = min(components, max(1, len(fit) // 4))
-        with one_thread():
-            a, b = (whitened(v, fit, some, seed) for v in (x, y))
-            scores = canonical_critic(a, b, fit, "even").scores(rows)
-        parts.append(ranked(scores.T, groups[rows], first))  # a row for each ciphertext
+        scores = _likelihood_ratios(x, y, fit, rows, components, seed)
+        parts.append(ranked(scores, groups[rows], first))
     hits, chance, competing = (np.concatenate(part) for part in zip(*parts, strict=True))
     success = wording(first, competing)
     return counted("reidentify", hits.sum(), len(x), chance.mean(), success)
+
+
+def reidentification_p_value(
+    x: np.ndarray,
+    y: np.ndarray,
+    *,
+    groups: np.ndarray | None = None,
+    folds: int = 5,
+    permutations: int = 9999,
+    seed: int = 0,
+    components: int = 32,
+) -> float:
+    """Would as many images be found if ciphertexts told nothing of their images?
+
+    Ciphertexts of whole groups change places within a fold, under a critic that saw earlier folds
+    alone. What counts is how many images come first for the ciphertext that they are given.
+
+    Parameters
+    ----------
+    x, y, groups, folds, seed, components
+        As of `reidentify`.
+    permutations : int
+        Of each fold that is judged.
+
+    Returns
+    -------
+    float
+        1 where no exchange changes anything.
+
+    Raises
+    ------
+    ValueError
+        Samples are not paired, or too few for the folds.
+
+    References
+    ----------
+    Stouffer et al. (1949), The American Soldier.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).normal(size=(200, 3))
+    >>> reidentification_p_value(x, x) < 1e-4, reidentification_p_value(x, x[::-1]) > 0.01
+    (True, True)
+    """
+    from leakage.estimators.learning import earlier_folds
+
+    check_seed(seed)
+    x, y, groups = check_samples(x, y, groups, folds)
+    rng = np.random.default_rng(seed)
+    judged = []
+    for fit, rows in earlier_folds(split_by_group(groups, folds, rng), groups):
+        firsts = _comes_first(_likelihood_ratios(x, y, fit, rows, components, seed), groups[rows])
+        score = partial(_square, firsts)
+        judged.append(JudgedFold.of(Strata.of(groups[rows], rng), score, len(fit)))
+    p_value, _ = sequential_test(judged, permutations, rng)
+    return 1.0 if p_value is None else p_value
+
+
+def _likelihood_ratios(
+    x: np.ndarray, y: np.ndarray, fit: np.ndarray, rows: np.ndarray, components: int, seed: int
+) -> np.ndarray:
+    """How well each image of `rows` fits each ciphertext of them, a row for each ciphertext."""
+    from leakage.estimators.critics import canonical_critic, whitened
+    from leakage.estimators.threads import one_thread
+
+    # both sides together must have fewer coordinates than there are samples
+    some = min(components, max(1, len(fit) // 4))
+    with one_thread():
+        a, b = (whitened(v, fit, some, seed) for v in (x, y))
+        return canonical_critic(a, b, fit, "even").scores(rows).T
+
+
+def _square(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    return values[np.ix_(rows, rows)]
+
+
+def _comes_first(fit: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Whether image j would come first for ciphertext i, were it its own; (n, n) of 0 and 1.
+
+    Other images of the group of j do not compete.
+    """
+    member = np.unique(groups, return_inverse=True)[1]
+    best = np.full((len(fit), member.max() + 2), -np.inf)  # a last column, lest there be only one
+    for group in range(member.max() + 1):
+        best[:, group] = fit[:, member == group].max(1)
+    order = np.argsort(best, axis=1)[:, :-3:-1]
+    first, second = np.take_along_axis(best, order, 1).T
+    rival = np.where(order[:, :1] == member, second[:, None], first[:, None])
+    return (fit > rival).astype(float)
 
 
 def infer_attribute(

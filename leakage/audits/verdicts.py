@@ -29,7 +29,9 @@ def corrected(findings: list[Finding]) -> list[Finding]:
         largest = 0.0
         for rank, (p, i) in enumerate(tests):
             largest = max(largest, min(1.0, len(LEVELS) * (len(tests) - rank) * p))
-            out[i] = replace(out[i], p_value=largest, leaks=largest <= ALPHA)
+            found = largest <= ALPHA
+            words = out[i].meaning if found else out[i].otherwise or out[i].meaning
+            out[i] = replace(out[i], p_value=largest, leaks=found, meaning=words)
     return out
 
 
@@ -92,11 +94,11 @@ def verdict(
     if found:
         worst = findings[0]
         bound = (
-            f"At least {certified:.2f} bits an image are given away (certified at 95 %)"
+            f" At least {certified:.2f} bits an image are given away (certified at 95 %)."
             if certified > 0
-            else "No bound in bits an image can be certified from these pairs"
+            else ""
         )
-        return f"Leak detected ({worst.name}). {worst.meaning} {bound}."
+        return f"Leak detected ({worst.name}). {worst.meaning}{bound}"
     of = f" of {sources} independent picture{'s' * (sources != 1)}" if sources != pairs else ""
     if found is None:
         why = "are too few to say that there is none"

@@ -116,3 +116,20 @@ def test_inversion_refuses(options, says):
         attacks.invert(leakage.get_scheme("identity").encrypt, images, **options)
     with pytest.raises(ValueError, match="multiples of 8"):
         attacks.invert(leakage.get_scheme("identity").encrypt, images[:, :4], **options)
+
+
+@pytest.mark.parametrize("alike", [1, 4])
+def test_what_exchanging_ciphertexts_says_of_reidentification(alike):
+    """Found where ciphertexts know their images; else p <= .05 in at most 6 of 40 (p 0.01)."""
+    groups = np.arange(100) // alike
+    rejected = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        x, y = (rng.normal(size=(100, 4))[groups] + rng.normal(size=(100, 6))[:, :4] for _ in "xy")
+        p = attacks.learned.reidentification_p_value(
+            x, y, groups=groups, permutations=199, seed=seed
+        )
+        rejected += p <= 0.05
+    assert rejected <= 6
+    told = attacks.learned.reidentification_p_value(x, x + 0.1 * y, groups=groups)
+    assert told < 1e-4
