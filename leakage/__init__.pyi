@@ -14,6 +14,7 @@ from . import (
     vectors,
 )
 from .audits.auditing import audit
+from .audits.comparing import Comparison, compare
 from .audits.report import Audit
 from .estimate import Estimate
 from .estimators.canonical import canonical_test, spiked_cca
@@ -40,6 +41,7 @@ __version__: str
 
 __all__ = [
     "Audit",
+    "Comparison",
     "Estimate",
     "ImageSet",
     "LeakMap",
@@ -53,6 +55,7 @@ __all__ = [
     "canonical_test",
     "capacity",
     "certified_mi",
+    "compare",
     "decrypt_jpeg",
     "embed",
     "embed_layers",

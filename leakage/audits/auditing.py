@@ -15,7 +15,9 @@ from leakage import __version__, metrics
 from leakage.arguments import check_images, check_one_of, check_seed
 from leakage.audits.couples import coupled
 from leakage.audits.findings import Finding
+from leakage.audits.origin import Origin, folders_of, now
 from leakage.audits.pairs import Pairs, from_arrays, from_folders, groups_of
+from leakage.audits.per_image import image_scores
 from leakage.audits.pictures import attacked
 from leakage.audits.report import Audit
 from leakage.audits.schemes import (
@@ -28,7 +30,16 @@ from leakage.audits.schemes import (
     scheme_text,
 )
 from leakage.audits.structure import Structure
-from leakage.audits.verdicts import ALPHA, LEVELS, ONE_PICTURE, corrected, leaks, ranked, verdict
+from leakage.audits.verdicts import (
+    ALPHA,
+    ENOUGH_PAIRS,
+    LEVELS,
+    ONE_PICTURE,
+    corrected,
+    leaks,
+    ranked,
+    verdict,
+)
 from leakage.estimate import Estimate
 from leakage.pictures.image_sets import ImageSet
 from leakage.pictures.reading import check_mode
@@ -61,6 +72,7 @@ def audit(
     profile: Literal["quick", "full"] = "quick",
     mode: Literal["gray", "rgb"] | None = None,
     progress: bool = True,
+    title: str = "",
 ) -> Audit:
     """Ask what ciphertexts give away of their images, and how sure one can be.
 
@@ -100,6 +112,8 @@ def audit(
         How files are read: None keeps colour where any pair has some.
     progress : bool
         Show a progress bar.
+    title : str
+        Of the report.
 
     Returns
     -------
@@ -143,7 +157,18 @@ def audit(
         raise ValueError(
             f"an image is {smallest} pixels high or wide; an audit needs at least {SMALLEST}"
         )
-    return _audit(_Question(pairs, groups, known, keying, profile, seed, progress))
+    origin = Origin(
+        title=str(title), made=now(), remarks=_remarks(pairs, groups),
+        folders=() if known else folders_of(plain, cipher),
+        read_as=f"{'RGB' if len(pairs.shapes[0]) == 3 else 'gray'}, 8 bits a sample",
+    )  # fmt: skip
+    return _audit(_Question(pairs, groups, known, keying, profile, seed, progress, origin))
+
+
+def _remarks(pairs: Pairs, groups: np.ndarray) -> tuple[str, ...]:
+    sources = len(np.unique(groups))
+    few = f"{sources} independent images are too few to say that nothing leaks"
+    return (*pairs.notes, *([few] if sources < ENOUGH_PAIRS else []))
 
 
 @dataclass(frozen=True)
@@ -180,6 +205,7 @@ class _Question:
     profile: str
     seed: int
     progress: bool
+    origin: Origin
 
     @property
     def sources(self) -> int:
@@ -227,6 +253,8 @@ def _audit(question: _Question) -> Audit:
             "cipher": cipher,
             **attacked(cipher, gathered.structure.clear_planes, names),
         },
+        scores=image_scores(pairs, question.groups),
+        origin=question.origin,
     )
 
 

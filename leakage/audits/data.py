@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from leakage.audits.findings import Finding, Findings
 from leakage.estimate import Estimate
 
 #: Version of the form of `to_dict`.
-SCHEMA = 1
+SCHEMA = 2
 
 _METRICS = ("value", "null_mean", "null_sd", "p_value", "remark")
 
@@ -19,7 +20,7 @@ _METRICS = ("value", "null_mean", "null_sd", "p_value", "remark")
 def to_dict(audit: Findings) -> dict[str, object]:
     """An audit ready for JSON; `report.schema.json` beside this file describes it.
 
-    Numbers that do not exist are null. So are infinite ones, which ``remarks`` lists.
+    Numbers that do not exist are null. So are infinite ones, which ``infinite`` lists.
 
     Parameters
     ----------
@@ -43,13 +44,14 @@ def to_dict(audit: Findings) -> dict[str, object]:
     >>> import pandas as pd
     >>> found = Findings(False, "None found.", (), 0.0, np.inf, None, pd.DataFrame(), {"seed": 0})
     >>> data = to_dict(found)
-    >>> data["detectable_bits"], data["remarks"], data["settings"]
+    >>> data["detectable_bits"], data["infinite"], data["settings"]
     (None, ['/detectable_bits is inf'], {'seed': 0})
     """
-    remarks: list[str] = []
+    infinite: list[str] = []
     data = {
         "schema": SCHEMA,
         "version": __version__,
+        **asdict(audit.origin),
         "leaks": audit.leaks,
         "verdict": audit.verdict,
         "certified_bits": audit.certified_bits,
@@ -61,9 +63,10 @@ def to_dict(audit: Findings) -> dict[str, object]:
             for name, row in audit.metrics.iterrows()
         ],
         "settings": audit.settings,
+        "scores": None if audit.scores is None else asdict(audit.scores),
     }
-    plain = {key: _plain(value, f"/{key}", remarks) for key, value in data.items()}
-    return {**plain, "remarks": remarks}
+    plain = {key: _plain(value, f"/{key}", infinite) for key, value in data.items()}
+    return {**plain, "infinite": infinite}
 
 
 def _finding(finding: Finding) -> dict[str, object]:
@@ -86,7 +89,7 @@ def _values(estimate: Estimate | None) -> dict[str, object]:
     return {name: getattr(estimate, name) for name in names} | {"flags": estimate.flags}
 
 
-def _plain(value: object, where: str, remarks: list[str]) -> object:
+def _plain(value: object, where: str, infinite: list[str]) -> object:
     """`value` in the types that JSON knows; `where` is its place, as a JSON pointer."""
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
@@ -94,14 +97,14 @@ def _plain(value: object, where: str, remarks: list[str]) -> object:
         raise ValueError(f"{where} holds bytes; key material does not belong into a report")
     if isinstance(value, Mapping):
         return {
-            str(_plain(key, where, remarks)): _plain(item, f"{where}/{key}", remarks)
+            str(_plain(key, where, infinite)): _plain(item, f"{where}/{key}", infinite)
             for key, item in value.items()
         }
     if isinstance(value, list | tuple):
-        return [_plain(item, f"{where}/{i}", remarks) for i, item in enumerate(value)]
+        return [_plain(item, f"{where}/{i}", infinite) for i, item in enumerate(value)]
     if isinstance(value, float) and not math.isfinite(value):
         if math.isinf(value):
-            remarks.append(f"{where} is {value}")
+            infinite.append(f"{where} is {value}")
         return None
     if isinstance(value, Path):
         return str(value)

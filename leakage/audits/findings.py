@@ -6,6 +6,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from leakage.audits.origin import Origin
+from leakage.audits.per_image import ImageScores
 from leakage.estimate import Estimate
 
 Level = Literal["structure", "pixel", "patch", "embedding", "identification"]
@@ -61,3 +63,5 @@ class Findings:
     metrics: pd.DataFrame
     settings: dict[str, object]
     pictures: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+    scores: ImageScores | None = field(default=None, repr=False)
+    origin: Origin = field(default_factory=Origin, repr=False)

@@ -41,6 +41,10 @@ class Audit(Findings):
         Never a key.
     pictures : dict of str to ndarray of uint8
         Some plain images and their ciphertexts, and what attacks made of them.
+    scores : ImageScores or None
+        Of each image what its ciphertext has in common with it, for `leakage.compare`.
+    origin : Origin
+        Title, date, folders, what was read how, and the command that makes it again.
 
     Examples
     --------

@@ -21,9 +21,9 @@ class Encrypts(Protocol):
         """Takes images and a key, and `keying` if that is not fresh."""
 
 
-def scheme_key(seed: int) -> bytes:
-    """A key for an audit, never reported."""
-    return np.random.default_rng([seed, 1]).bytes(16)
+def scheme_key(seed: int, which: int = 1) -> bytes:
+    """A key for an audit, never reported; another one for another number."""
+    return np.random.default_rng([seed, which]).bytes(16)
 
 
 def scheme_from(scheme: object) -> Encrypts:

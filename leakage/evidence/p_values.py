@@ -159,3 +159,33 @@ def either_p_value(p_values: Sequence[float]) -> float:
     (0.002, 0.3)
     """
     return positive(min(1.0, len(p_values) * min(p_values)))
+
+
+def holm_p_values(p_values: Sequence[float]) -> list[float]:
+    """p-values corrected for all of them together, by Holm's step-down procedure.
+
+    Parameters
+    ----------
+    p_values : list of float
+        Of tests that may depend on each other in any way.
+
+    Returns
+    -------
+    list of float
+        In the same order, none above 1.
+
+    References
+    ----------
+    Holm (1979), A simple sequentially rejective multiple test procedure.
+
+    Examples
+    --------
+    >>> holm_p_values([0.01, 0.5, 0.02])
+    [0.03, 0.5, 0.04]
+    """
+    corrected = [0.0] * len(p_values)
+    largest = 0.0
+    for rank, i in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[i]))
+        corrected[i] = largest
+    return corrected

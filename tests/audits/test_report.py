@@ -19,7 +19,9 @@ from playwright import sync_api
 
 from leakage.audits import data, figures, writing
 from leakage.audits.findings import Finding
+from leakage.audits.origin import Folder, Origin
 from leakage.audits.page import to_html
+from leakage.audits.per_image import ImageScores
 from leakage.audits.report import Audit
 from leakage.estimate import FOLDS_DISAGREE, Estimate
 
@@ -53,7 +55,15 @@ def found_leak() -> Audit:
     noise = np.random.default_rng(0).integers(0, 256, (3, 600, 32), np.uint8)
     pictures = {"plain": noise, "cipher": np.ones((8, 9, 9, 3), np.uint8), 'a "<jigsaw>"': noise}
     exact = replace(estimate, kind="exact", low=None, high=None)
-    return Audit(True, "A <verdict>.", findings, 0.25, None, exact, metrics, settings, pictures)
+    scores = ImageScores(("0f" * 8,), (0,), (63,), {"bit planes": (0.5,)})
+    origin = Origin(
+        "A <title>", "2026-01-02T03:04:05Z", "leakage audit '<x>' c -o r",
+        (Folder("plain", "<x>", 3, "ab" * 32),), "gray, 8 bits a sample", ("A <remark>.",),
+    )  # fmt: skip
+    return Audit(
+        True, "A <verdict>.", findings, 0.25, None, exact, metrics, settings, pictures, scores,
+        origin,
+    )  # fmt: skip
 
 
 def found_nothing() -> Audit:
@@ -81,18 +91,22 @@ def test_json_keeps_its_schema(audit):
 
 def test_the_schema_forbids_what_is_not_described():
     found = found_leak().to_dict()
-    for wrong in ({"key": "00"}, {"leaks": "no"}, {"certified_bits": -1}, {"schema": 2}):
+    for wrong in ({"key": "00"}, {"leaks": "no"}, {"certified_bits": -1}, {"schema": 1}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(found | wrong, SCHEMA)
 
 
 def test_the_schema_describes_everything():
     definitions = SCHEMA["$defs"]
-    objects = [SCHEMA, definitions["finding"], definitions["metric"]]
+    objects = [SCHEMA, *(definitions[n] for n in ("finding", "folder", "metric", "scores"))]
     described = [field for part in objects for field in part["properties"].values()]
     for field in described:
         assert field.get("description") or "$ref" in field
-    assert all("description" in definitions[n] for n in definitions if n != "metric")
+    assert all(
+        "description" in definitions[n]
+        for n in definitions
+        if n not in ("folder", "metric", "scores")
+    )
 
 
 def test_numbers_that_json_does_not_know():
@@ -101,7 +115,7 @@ def test_numbers_that_json_does_not_know():
     assert found["findings"][4]["p_value"] is None
     assert found["findings"][4]["bits"] is None
     assert found["settings"]["sizes"] == [1.5, [2, None]]
-    assert found["remarks"] == [
+    assert found["infinite"] == [
         "/findings/4/bits is inf", "/metrics/2/value is inf", "/settings/sizes/1/1 is inf",
     ]  # fmt: skip
 
