@@ -1,6 +1,7 @@
 """How much do selectively encrypted images still give away, from the shell.
 
     leakage audit PLAIN CIPHER -o REPORT
+    leakage compare REPORT REPORT
     leakage study GRID.yaml -o RESULTS
     leakage board [--estimator MODULE:FUNCTION] [-o FILE.csv]
     leakage book FOLDER -o SITE
@@ -15,12 +16,14 @@ The same without the program on the PATH:
 import argparse
 import ast
 import os
+import shlex
 import signal
 import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
 _COMMON = "2 bad input or output, 4 our own failure"
 CODES = f"exit code: 0 no leak detected, 1 leak detected, 3 undecided, {_COMMON}"
+COMPARE_CODES = f"exit code: 0 one leaks more, 3 it cannot be said, {_COMMON}"
 BOOK = (
     "Says first how long it will take; interrupted, the same command goes on where it was. "
     f"exit code: 0 the site is there, {_COMMON}"
@@ -42,6 +46,7 @@ STUDY_CODES = f"exit code: 0 all cells finished, 3 some cells failed, {_COMMON}"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
     options = _parser().parse_args(arguments)
+    options.command = shlex.join(["leakage", *(sys.argv[1:] if arguments is None else arguments)])
     for name in ("SIGTERM", "SIGHUP"):  # so that what is temporary is removed
         if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_DFL:
             signal.signal(getattr(signal, name), _end)
@@ -121,6 +126,11 @@ def _parser() -> argparse.ArgumentParser:
             "audit", help="what do these ciphertexts give away of these images?", epilog=CODES
         )
     )
+    _add_compare_options(
+        commands.add_parser(
+            "compare", help="which of two leaks more of the same images?", epilog=COMPARE_CODES
+        )
+    )
     _add_study_options(
         commands.add_parser(
             "study",
@@ -167,7 +177,26 @@ def _add_audit_options(audit: argparse.ArgumentParser) -> None:
                        help="how nonces were used (default: fresh for every image)")  # fmt: skip
     audit.add_argument("--profile", choices=("quick", "full"), default="quick")
     audit.add_argument("--seed", type=int, default=0)
+    audit.add_argument("--title", default="", help="of the report")
     audit.set_defaults(run=_audit)
+
+
+def _add_compare_options(compare: argparse.ArgumentParser) -> None:
+    compare.add_argument("first", help="A: report.json of an audit, or the folder that it is in; "
+                         "with --images a folder of ciphertexts, or a scheme")  # fmt: skip
+    compare.add_argument("second", help="B, as A")
+    compare.add_argument("--images", help="folder of the images that both are of")
+    compare.add_argument("--mode", choices=("gray", "rgb"),
+                         help="default: colour where any pair has some")  # fmt: skip
+    compare.add_argument("--groups", help="which images belong together, as of audit")
+    compare.add_argument(
+        "--keying",
+        choices=("fresh", "fixed"),
+        default="fresh",
+        help="how schemes use nonces (default: fresh for every image)",
+    )
+    compare.add_argument("--seed", type=int, default=0)
+    compare.set_defaults(run=_compare)
 
 
 def _add_study_options(study: argparse.ArgumentParser) -> None:
@@ -212,6 +241,7 @@ def _audit(options: argparse.Namespace) -> int:
     _check_apart(options.output, options.plain, options.cipher)
     check_output(options.output)
     found = _found(options)
+    found = replace(found, origin=replace(found.origin, command=options.command))
     paths = found.save(options.output)
     _say(found.verdict)
     _say(f"report: {paths['report.html']}")
@@ -236,7 +266,8 @@ def _found(options: argparse.Namespace) -> "Audit":
     from leakage.schemes import get_scheme, list_schemes
 
     common = {"keying": options.keying, "profile": options.profile, "seed": options.seed,
-              "groups": options.groups, "progress": sys.stderr.isatty()}  # fmt: skip
+              "groups": options.groups, "title": options.title,
+              "progress": sys.stderr.isatty()}  # fmt: skip
     if options.cipher is not None:
         return audit(options.plain, options.cipher, mode=options.mode, **common)
     settings = dict(map(_setting, options.settings))
@@ -266,6 +297,18 @@ def _found(options: argparse.Namespace) -> "Audit":
         for note in notes:
             _complain(f"note: {note}")
         return audit(*sides, **common)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from leakage.audits.comparing import compare
+
+    found = compare(
+        options.first, options.second, options.images, groups=options.groups,
+        keying=options.keying, mode=options.mode, seed=options.seed,
+    )  # fmt: skip
+    _say(found.verdict)
+    _say(found.views.to_string(float_format="{:.4g}".format, na_rep=""))
+    return 3 if found.more is None else 0
 
 
 def _setting(text: str) -> tuple[str, object]:

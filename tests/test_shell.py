@@ -66,7 +66,9 @@ def test_the_book_has_the_codes():
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()
             if line.startswith("|")][2:]  # fmt: skip
     assert [row[0] for row in rows] == ["0", "1", "2", "3", "4"]
-    epilogs = (shell.CODES, shell.STUDY_CODES, shell.BOARD_CODES, shell.BOOK)
+    epilogs = (
+        shell.CODES, shell.COMPARE_CODES, shell.STUDY_CODES, shell.BOARD_CODES, shell.BOOK,
+    )  # fmt: skip
     for column, epilog in enumerate(epilogs, 1):
         said = {code: row[column] for code, row in zip("01234", rows, strict=True)}
         for code, meaning in said.items():
@@ -94,6 +96,36 @@ def test_bad_input(folder, capsys, arguments, says):
     assert shell.main(["audit", *arguments, "-o", "report"]) == 2
     assert says in capsys.readouterr().err
     assert not Path("report").exists()
+
+
+def test_compare(tmp_path, capsys, monkeypatch):
+    """Of folders and of schemes; a report that is none is bad input."""
+    monkeypatch.chdir(tmp_path)
+    images = leakage.load_images("scenes", size=48, count=40).images
+    sides = {"plain": images}
+    for bits in (2, 3):
+        scheme = leakage.get_scheme("bitplane", bits=bits)
+        sides[f"planes{bits}"] = scheme.encrypt(images, bytes(16))
+    for name, side in sides.items():
+        Path(name).mkdir()
+        for i, image in enumerate(side):
+            Image.fromarray(image).save(f"{name}/{i}.png")
+    assert shell.main(["compare", "planes3", "planes2", "--images", "plain"]) == 0
+    assert capsys.readouterr().out.startswith("B leaks more: ")
+    assert shell.main(["compare", "etc", "etc", "--images", "plain"]) == 3
+    assert capsys.readouterr().out.startswith("It cannot be said which leaks more")
+    assert shell.main(["compare", "planes3", "planes2"]) == 2
+    assert "cannot be read as a report" in capsys.readouterr().err
+
+
+def test_a_report_says_how_to_make_it_again(folder):
+    shell.main(["audit", "plain", "cipher", "-o", "report", "--title", "Ours & <theirs>"])
+    report = json.loads(Path("report/report.json").read_text("utf8"))
+    assert report["command"].startswith("leakage audit plain cipher -o report --title ")
+    assert [part["name"] for part in report["folders"]] == ["plain", "cipher"]
+    page = Path("report/report.html").read_text("utf8")
+    assert "<h1>Ours &amp; &lt;theirs&gt;</h1>" in page
+    assert report["folders"][1]["digest"] in page
 
 
 def test_bad_options_end_with_the_code_of_bad_input(folder):

@@ -125,7 +125,8 @@ def _cards(audit: Findings) -> list[Card]:
     return [
         Card(
             "Certified", f"{certified:.3g} bits an image",
-            "at least this much is given away, at 95 % confidence" if certified > 0
+            "at least this much is given away, at 95 % confidence; lower bounds of different "
+            "schemes cannot be ranked" if certified > 0
             else "no lower bound could be certified",
         ),
         Card(
@@ -193,7 +194,17 @@ def _number(value: float) -> str:
 def _settings(audit: Findings) -> dict[str, str]:
     settings = to_dict(audit)["settings"]
     assert isinstance(settings, dict)
-    return {
+    origin = audit.origin
+    made = {
+        "made": origin.made, "command": origin.command, "read as": origin.read_as,
+        **{
+            f"folder, {folder.role}":
+            f"{folder.name}: {folder.files} pictures, SHA-256 of names and contents {folder.digest}"
+            for folder in origin.folders
+        },
+        "remarks": "; ".join(origin.remarks),
+    }  # fmt: skip
+    return {name: value for name, value in made.items() if value} | {
         name: value if isinstance(value, str) else json.dumps(value)
         for name, value in settings.items()
     }
