@@ -118,7 +118,7 @@ def main() -> None:
     parser.add_argument("photographs", nargs="?", default="photographs")
     parser.add_argument("file", nargs="?", type=Path, default=Path("ladder_controls.csv"))
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--count", type=int, help="patches; all by default")
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--components", type=int, default=16)
     parser.add_argument("--jobs", type=int, default=2)
