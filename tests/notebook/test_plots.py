@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from leakage.estimators.leak_maps import LeakMap
 from leakage.notebook import plots
 from leakage.style import COLOURS
 
@@ -38,7 +39,13 @@ def heatmap() -> Figure:
     )  # fmt: skip
 
 
-DRAWN = (image_grid, curves, scatter_with_bound, heatmap)
+def leak_maps() -> Figure:
+    bits, marked = np.array([[0.1, 2.0], [0.0, -0.1]]), np.array([[False, True], [False, False]])
+    one = LeakMap(bits, np.ones((2, 2)), marked, np.array(0.01), 0.05, 8, 4, (12, 12), "counting")
+    return plots.leak_maps({"a": one, "b": one})
+
+
+DRAWN = (image_grid, curves, scatter_with_bound, heatmap, leak_maps)
 
 
 @pytest.fixture(autouse=True)
@@ -151,3 +158,10 @@ def test_a_heatmap_prints_every_number_and_ends_at_its_limit():
     assert [text.get_color() for text in axis.texts][:3] == ["white", "white", "black"]
     assert [text.get_text() for text in axis.get_xticklabels()] == ["x", "y", "z"]
     assert [text.get_text() for text in axis.get_yticklabels()] == ["r", "s"]
+
+
+def test_maps_share_a_scale_and_marked_places_are_framed():
+    first, second = leak_maps().axes[:2]
+    assert first.images[0].get_clim() == second.images[0].get_clim() == (0, 2)
+    frames = [(patch.get_x(), patch.get_y()) for patch in first.patches]
+    assert frames == [(0.5, -0.5)]
