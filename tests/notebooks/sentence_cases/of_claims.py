@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 
 from sentence_cases.values import NO, YES, e
 
@@ -38,6 +39,16 @@ def mapped(box, marked):
     return {"maps": maps, "hidden_part": HIDDEN, "sources": 19}
 
 
+def by_critic(lowest, blind):
+    """Two levels and two schemes, of which those in `blind` are not seen."""
+    planes = {"what": ["1 planes", "8 planes"], "inputs": "bits", "bits": [lowest, 0.0]}
+    zoo = pd.DataFrame({"what": ["public-keystream", "skk"]})
+    return {
+        "by_patch": pd.DataFrame({"ceiling": [9.6]}), "planes_told": pd.DataFrame(planes),
+        "zoo_told": zoo.assign(p=[0.9 if name in blind else 0.0 for name in zoo["what"]]),
+    }  # fmt: skip
+
+
 def written(bits, gray, most=9.0, nothing=True, seven=7):
     given = {"bits": bits, "gray": gray} if seven else {}
     return {"seven": seven, "given": given, "ceiling": {("bits", 7): most}, "nothing": nothing}
@@ -71,6 +82,12 @@ CLAIMS = {
         ("box is found: 100%.*JPEG signs, 100%.*no place is marked", mapped(~HIDDEN, 0)),
         ("box is not found.*: 0%.*100% of the places are marked", mapped(HIDDEN, 1)),
         ("needs 10 source images or more, and there are 7", {"maps": {}, "sources": 7}),
+    ],
+    "claims-patches-says": [
+        ("tells nearly all.*9.50 of 9.60.*opens without a key",
+         by_critic(9.5, ["public-keystream"])),
+        ("does not tell all.*3.00 of 9.60.*nothing in these: skk", by_critic(3.0, ["skk"])),
+        ("nothing in these: none", by_critic(9.5, [])),
     ],
     "claims-33-says": [
         ("nearly every patch.*depends on how samples.*finds nothing", written(8.9, 0.0)),
