@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from leakage.audits.findings import Finding
+from leakage.evidence.p_values import holm_p_values
 
 #: Family-wise level of all tests of an audit together.
 ALPHA = 0.01
@@ -21,17 +22,15 @@ def corrected(findings: list[Finding]) -> list[Finding]:
     """p-values after Bonferroni over the levels and Holm within each, and what follows."""
     out = list(findings)
     for level in LEVELS:
-        tests = sorted(
-            (f.p_value, i)
+        tests = {
+            i: f.p_value
             for i, f in enumerate(findings)
             if f.level == level and f.p_value is not None
-        )
-        largest = 0.0
-        for rank, (p, i) in enumerate(tests):
-            largest = max(largest, min(1.0, len(LEVELS) * (len(tests) - rank) * p))
-            found = largest <= ALPHA
+        }
+        for i, p in zip(tests, holm_p_values(list(tests.values()), len(LEVELS)), strict=True):
+            found = p <= ALPHA
             words = out[i].meaning if found else out[i].otherwise or out[i].meaning
-            out[i] = replace(out[i], p_value=largest, leaks=found, meaning=words)
+            out[i] = replace(out[i], p_value=p, leaks=found, meaning=words)
     return out
 
 

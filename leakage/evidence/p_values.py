@@ -161,13 +161,15 @@ def either_p_value(p_values: Sequence[float]) -> float:
     return positive(min(1.0, len(p_values) * min(p_values)))
 
 
-def holm_p_values(p_values: Sequence[float]) -> list[float]:
+def holm_p_values(p_values: Sequence[float], families: int = 1) -> list[float]:
     """p-values corrected for all of them together, by Holm's step-down procedure.
 
     Parameters
     ----------
     p_values : list of float
         Of tests that may depend on each other in any way.
+    families : int
+        So many families of tests, of which this is one, share the error equally (Bonferroni).
 
     Returns
     -------
@@ -186,6 +188,6 @@ def holm_p_values(p_values: Sequence[float]) -> list[float]:
     corrected = [0.0] * len(p_values)
     largest = 0.0
     for rank, i in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[i]))
+        largest = max(largest, min(1.0, families * (len(p_values) - rank) * p_values[i]))
         corrected[i] = largest
     return corrected
