@@ -16,6 +16,7 @@ from . import (
 from .audits.auditing import audit
 from .audits.comparing import Comparison, compare
 from .audits.report import Audit
+from .audits.tables import audit_table
 from .estimate import Estimate
 from .estimators.canonical import canonical_test, spiked_cca
 from .estimators.certified import certified_mi
@@ -48,6 +49,7 @@ __all__ = [
     "__version__",
     "attacks",
     "audit",
+    "audit_table",
     "audits",
     "board_score",
     "board_summary",

@@ -1,17 +1,4 @@
-"""How much do selectively encrypted images still give away, from the shell.
-
-    leakage audit PLAIN CIPHER -o REPORT
-    leakage compare REPORT REPORT
-    leakage study GRID.yaml -o RESULTS
-    leakage board [--estimator MODULE:FUNCTION] [-o FILE.csv]
-    leakage book FOLDER -o SITE
-    leakage cache [clear]
-
-The same without the program on the PATH:
-
-    python -m leakage audit PLAIN CIPHER -o REPORT
-    python -m leakage study GRID.yaml -o RESULTS
-"""
+"""The program `leakage`: its commands, and the exit codes that they end with."""
 
 import argparse
 import ast
@@ -27,32 +14,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leakage import __version__
+from leakage.options import parser
 
 if TYPE_CHECKING:
     from leakage.audits.report import Audit
 
-_COMMON = "2 bad input or output, 4 our own failure"
-CODES = f"exit code: 0 no leak detected, 1 leak detected, 3 undecided, {_COMMON}"
-COMPARE_CODES = f"exit code: 0 one leaks more, 3 it cannot be said, {_COMMON}"
-BOOK = (
-    "Says first how long it will take; interrupted, the same command goes on where it was. "
-    f"exit code: 0 the site is there, {_COMMON}"
-)
-BOARD_CODES = f"exit code: 0 all runs finished, {_COMMON}"
-STUDY_CODES = f"exit code: 0 all cells finished, 3 some cells failed, {_COMMON}"
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     options.command = shlex.join(["leakage", *(sys.argv[1:] if arguments is None else arguments)])
     for name in ("SIGTERM", "SIGHUP"):  # so that what is temporary is removed
         if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_DFL:
             signal.signal(getattr(signal, name), _end)
     with warnings.catch_warnings():
         warnings.showwarning = _note
-        code = _code_of(lambda: options.run(options))
+        code = _code_of(lambda: _COMMANDS[options.run](options))
     try:
         sys.stdout.flush()
     except OSError:  # whoever read our words has gone, or their disk is full; the answer stands
@@ -115,143 +92,47 @@ def _say(text: object) -> None:
         print(text, flush=True)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="leakage", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--version", action="version", version=f"leakage {__version__}")
-    commands = parser.add_subparsers(required=True)
-    _add_audit_options(
-        commands.add_parser(
-            "audit", help="what do these ciphertexts give away of these images?", epilog=CODES
-        )
-    )
-    _add_compare_options(
-        commands.add_parser(
-            "compare", help="which of two leaks more of the same images?", epilog=COMPARE_CODES
-        )
-    )
-    _add_study_options(
-        commands.add_parser(
-            "study",
-            help="every cell of a grid of settings; goes on where it stopped",
-            epilog=STUDY_CODES,
-        )
-    )
-    _add_board_options(
-        commands.add_parser(
-            "board",
-            help="an estimator on the 40 public tasks whose information is known",
-            epilog=BOARD_CODES,
-        )
-    )
-    _add_book_options(
-        commands.add_parser("book", help="the whole book, run on your own pictures", epilog=BOOK)
-    )
-    cache = commands.add_parser("cache", help="what is kept of vectors: where, and how much")
-    cache.add_argument("action", nargs="?", choices=("show", "clear"), default="show",
-                       help="clear: remove it, and nothing else")  # fmt: skip
-    cache.set_defaults(run=_cache)
-    return parser
-
-
-def _add_audit_options(audit: argparse.ArgumentParser) -> None:
-    audit.add_argument("plain", help="folder of images (PNG, PGM, PPM, TIFF, BMP, JPEG)")
-    audit.add_argument("cipher", nargs="?", help="folder of their ciphertexts, of the same names")
-    audit.add_argument("-o", "--output", required=True, help="folder for the report")
-    audit.add_argument(
-        "--scheme", help="instead of ciphertexts: a name of leakage.list_schemes(), module:Class, "
-        "or a program that is called with the names of a PNG file to read and one to write",
-    )  # fmt: skip
-    audit.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
-                       dest="settings", help="a parameter of the scheme, such as bits=3; may be "
-                       "repeated")  # fmt: skip
-    audit.add_argument("--seconds", type=float, default=60.0,
-                       help="that a program may take for an image (default: 60)")  # fmt: skip
-    audit.add_argument("--mode", choices=("gray", "rgb"),
-                       help="default: colour where any pair has some")  # fmt: skip
-    audit.add_argument("--groups", help="which pairs belong together: 'folder', a CSV file with "
-                       "two columns, name and group, or a regular expression whose part in "
-                       "parentheses is the group")  # fmt: skip
-    audit.add_argument("--keying", choices=("fresh", "fixed"), default="fresh",
-                       help="how nonces were used (default: fresh for every image)")  # fmt: skip
-    audit.add_argument("--profile", choices=("quick", "full"), default="quick")
-    audit.add_argument("--seed", type=int, default=0)
-    audit.add_argument("--title", default="", help="of the report")
-    audit.set_defaults(run=_audit)
-
-
-def _add_compare_options(compare: argparse.ArgumentParser) -> None:
-    compare.add_argument("first", help="A: report.json of an audit, or the folder that it is in; "
-                         "with --images a folder of ciphertexts, or a scheme")  # fmt: skip
-    compare.add_argument("second", help="B, as A")
-    compare.add_argument("--images", help="folder of the images that both are of")
-    compare.add_argument("--mode", choices=("gray", "rgb"),
-                         help="default: colour where any pair has some")  # fmt: skip
-    compare.add_argument("--groups", help="which images belong together, as of audit")
-    compare.add_argument(
-        "--keying",
-        choices=("fresh", "fixed"),
-        default="fresh",
-        help="how schemes use nonces (default: fresh for every image)",
-    )
-    compare.add_argument("--seed", type=int, default=0)
-    compare.set_defaults(run=_compare)
-
-
-def _add_study_options(study: argparse.ArgumentParser) -> None:
-    study.add_argument("grid", help="JSON or YAML file: images, schemes, embeddings, estimators, "
-                       "seeds (see leakage.study)")  # fmt: skip
-    study.add_argument("-o", "--output", required=True, help="folder for the results")
-    study.add_argument("--jobs", type=int, help="processes (default: one for every core)")
-    study.add_argument("--scheduler", help="address of a Dask scheduler, or the file that it wrote "
-                       "(--scheduler-file): its workers do the work")  # fmt: skip
-    study.set_defaults(run=_study)
-
-
-def _add_board_options(board: argparse.ArgumentParser) -> None:
-    board.add_argument("--estimator", help="module:function of x and y, and of seed if it takes "
-                       "one, that gives bits; or a method of leakage.estimate_mi "
-                       "(default: auto)")  # fmt: skip
-    board.add_argument("--n", type=int, default=1000, help="pairs of each run (default: 1000)")
-    board.add_argument("--seeds", type=int, default=5, help="runs of each task (default: 5)")
-    board.add_argument("--tasks", metavar="TEXT", help="only tasks with this text in their names")
-    board.add_argument("-o", "--output", metavar="FILE.csv", help="for a row each run, in bits")
-    board.set_defaults(run=_board)
-
-
-def _add_book_options(book: argparse.ArgumentParser) -> None:
-    book.add_argument("folder", help="of pictures (PNG, PGM, PPM, TIFF, BMP, JPEG)")
-    book.add_argument("-o", "--output", required=True, help="folder for the site")
-    book.add_argument("--mode", choices=("gray", "rgb"),
-                      help="default: colour where any picture has colour")  # fmt: skip
-    book.add_argument("--jobs", type=int, help="chapters at once (default: one for every core)")
-    book.set_defaults(run=_book)
-
-
 def _audit(options: argparse.Namespace) -> int:
     from leakage.arguments import check_seed
-    from leakage.audits.writing import check_output
+    from leakage.audits import pipeline
+    from leakage.audits.reports import read_report, scores_of
+    from leakage.audits.writing import check_file, check_output, write_file
 
     if (options.cipher is None) == (options.scheme is None):
         raise ValueError("give a folder of ciphertexts, or --scheme, and not both")
     if options.settings and options.scheme is None:
         raise ValueError("--set belongs to --scheme")
+    fail_on = pipeline.conditions(options.fail_on, options.baseline is not None)
+    before = None if options.baseline is None else read_report(options.baseline)
+    if before is not None:
+        scores_of(before, options.baseline)  # what it lacks is told now
     check_seed(options.seed)
-    _check_apart(options.output, options.plain, options.cipher)
+    for written in (options.output, options.junit):
+        _check_apart(written, options.plain, options.cipher)
     check_output(options.output)
+    if options.junit is not None:
+        check_file(options.junit)
     found = _found(options)
     found = replace(found, origin=replace(found.origin, command=options.command))
     paths = found.save(options.output)
     _say(found.verdict)
+    got_worse = None
+    if before is not None:
+        got_worse = pipeline.worse(before, found, options.seed)
+        _say(
+            "\n".join(f"worse than before: {text}" for text in got_worse) or "not seen to be worse"
+        )
     _say(f"report: {paths['report.html']}")
-    return {False: 0, True: 1, None: 3}[found.leaks]
+    if options.junit is not None:
+        write_file(options.junit, pipeline.to_junit(found, fail_on, got_worse))
+        _say(f"tests: {options.junit}")
+    return pipeline.exit_code(found.leaks, bool(got_worse), fail_on)
 
 
-def _check_apart(output: str | Path, *read: str | None) -> None:
+def _check_apart(output: str | Path | None, *read: str | None) -> None:
     """Refuse to write into a folder of pictures: the next audit would read the report's as well."""
     for folder in read:
-        if folder is None or not Path(folder).is_dir():
+        if output is None or folder is None or not Path(folder).is_dir():
             continue
         if Path(output).resolve().is_relative_to(Path(folder).resolve()):
             raise ValueError(
@@ -309,6 +190,18 @@ def _compare(options: argparse.Namespace) -> int:
     _say(found.verdict)
     _say(found.views.to_string(float_format="{:.4g}".format, na_rep=""))
     return 3 if found.more is None else 0
+
+
+def _table(options: argparse.Namespace) -> int:
+    from leakage.audits.tables import audit_table, form_of, table_text
+    from leakage.audits.writing import check_file, write_file
+
+    check_file(options.output)
+    form = form_of(options.output)
+    text = table_text(audit_table(options.reports), form)
+    write_file(options.output, text.encode("utf8", "replace"))
+    _say(f"table: {options.output}")
+    return 0
 
 
 def _setting(text: str) -> tuple[str, object]:
@@ -389,6 +282,11 @@ def _cache(options: argparse.Namespace) -> int:
     _say(f"{folder}: {len(entries)} entries, {size:.1f} MB, {told}")
     return 0
 
+
+_COMMANDS = {
+    "audit": _audit, "compare": _compare, "table": _table, "study": _study, "board": _board,
+    "book": _book, "cache": _cache,
+}  # fmt: skip
 
 if __name__ == "__main__":
     sys.exit(main())

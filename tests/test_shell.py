@@ -15,6 +15,7 @@ from PIL import Image
 
 import leakage
 import leakage.__main__ as shell
+from leakage import options
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(leakage.__file__).parents[1])}
 
@@ -65,12 +66,13 @@ def test_the_book_has_the_codes():
     table = page.read_text("utf8").split("## Exit codes")[1].split("## Files")[0]
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()
             if line.startswith("|")][2:]  # fmt: skip
-    assert [row[0] for row in rows] == ["0", "1", "2", "3", "4"]
+    assert [row[0] for row in rows] == list("012345")
     epilogs = (
-        shell.CODES, shell.COMPARE_CODES, shell.STUDY_CODES, shell.BOARD_CODES, shell.BOOK,
+        options.CODES, options.COMPARE_CODES, options.TABLE_CODES, options.STUDY_CODES,
+        options.BOARD_CODES, options.BOOK,
     )  # fmt: skip
     for column, epilog in enumerate(epilogs, 1):
-        said = {code: row[column] for code, row in zip("01234", rows, strict=True)}
+        said = {code: row[column] for code, row in zip("012345", rows, strict=True)}
         for code, meaning in said.items():
             assert (f"{code} {meaning}" in epilog) == (meaning != "not used")
 

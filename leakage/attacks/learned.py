@@ -7,7 +7,7 @@ import numpy as np
 
 from leakage.arguments import check_image_groups, check_images, check_seed
 from leakage.attacks.success import Attack, counted, identify, ranked, wording
-from leakage.evidence.exchange import Strata
+from leakage.evidence.exchange import exchangeable
 from leakage.evidence.permutations import JudgedFold, sequential_test
 from leakage.evidence.samples import check_samples
 from leakage.evidence.splits import split_by_group
@@ -80,6 +80,7 @@ def reidentification_p_value(
     y: np.ndarray,
     *,
     groups: np.ndarray | None = None,
+    strata: np.ndarray | None = None,
     folds: int = 5,
     permutations: int = 9999,
     seed: int = 0,
@@ -94,6 +95,8 @@ def reidentification_p_value(
     ----------
     x, y, groups, folds, seed, components
         As of `reidentify`.
+    strata : ndarray, shape (N,), optional
+        Only images of one label change places, as of `leakage.estimate_mi`.
     permutations : int
         Of each fold that is judged.
 
@@ -121,12 +124,13 @@ def reidentification_p_value(
 
     check_seed(seed)
     x, y, groups = check_samples(x, y, groups, folds)
+    units = exchangeable(groups, "groups", strata)
     rng = np.random.default_rng(seed)
     judged = []
     for fit, rows in earlier_folds(split_by_group(groups, folds, rng), groups):
         firsts = _comes_first(_likelihood_ratios(x, y, fit, rows, components, seed), groups[rows])
         score = partial(_square, firsts)
-        judged.append(JudgedFold.of(Strata.of(groups[rows], rng), score, len(fit)))
+        judged.append(JudgedFold.of(units.strata(rows, rng), score, len(fit)))
     p_value, _ = sequential_test(judged, permutations, rng)
     return 1.0 if p_value is None else p_value
 

@@ -29,6 +29,7 @@ from leakage.audits.schemes import (
     scheme_key,
     scheme_text,
 )
+from leakage.audits.sizes import FEWEST_ALIKE, Sizes, comparable, kinds_of
 from leakage.audits.structure import Structure
 from leakage.audits.verdicts import (
     ALPHA,
@@ -168,7 +169,17 @@ def audit(
 def _remarks(pairs: Pairs, groups: np.ndarray) -> tuple[str, ...]:
     sources = len(np.unique(groups))
     few = f"{sources} independent images are too few to say that nothing leaks"
-    return (*pairs.notes, *([few] if sources < ENOUGH_PAIRS else []))
+    kinds = kinds_of(pairs.shapes)
+    alone = int(np.count_nonzero(~comparable(kinds, groups)))
+    sizes = [
+        "images differ in size, which their ciphertexts show; everything else is asked of images "
+        "of one size"
+    ] * bool(kinds.any())
+    rare = [
+        f"{alone} of {len(pairs)} images have a size that fewer than {FEWEST_ALIKE} independent "
+        "images share: as a whole they were not compared; cut all to one size"
+    ] * bool(kinds.any() and alone)
+    return (*pairs.notes, *sizes, *rare, *([few] if sources < ENOUGH_PAIRS else []))
 
 
 @dataclass(frozen=True)
@@ -218,6 +229,7 @@ class _Gathered:
     """What one look at every pair left."""
 
     structure: Structure
+    sizes: Sizes
     sample: Sample
     plain: np.ndarray  # the first few pairs of one shape
     cipher: np.ndarray
@@ -230,7 +242,7 @@ def _audit(question: _Question) -> Audit:
     gathered = _gathered(question)
     findings, certified, table = _answers(question, gathered)
     sources = question.sources
-    found = leaks(findings, sources)
+    found = leaks(findings, min(sources, len(np.unique(gathered.sample.groups))))
     detectable = None
     if not found and sources > 1:  # what is not there: how large could it be?
         level = ALPHA / len(LEVELS) / len(gathered.sample.plain)
@@ -265,14 +277,16 @@ def _gathered(question: _Question) -> _Gathered:
     couples = coupled(pairs.shapes, question.groups)
     structure = Structure(pairs, couples, apart=question.known is not None, seed=question.seed)
     collector = levels.Collector(couples, blocks, question.groups, question.seed)
+    sizes = Sizes(pairs, question.groups)
     first: list[tuple[np.ndarray, np.ndarray]] = []
     for plain, cipher in tqdm(pairs, "pairs", len(pairs), disable=not question.progress):
         structure.add(plain, cipher)
         collector.add(plain, cipher)
+        sizes.add(plain)
         if len(first) < _SHOWN and (not first or first[0][0].shape == plain.shape):
             first.append((plain, cipher))
     shown = (np.stack(side) for side in zip(*first, strict=True))
-    return _Gathered(structure, collector.sample(), *shown)
+    return _Gathered(structure, sizes, collector.sample(), *shown)
 
 
 def _answers(question: _Question, gathered: _Gathered) -> tuple[list[Finding], float, pd.DataFrame]:
@@ -287,7 +301,7 @@ def _answers(question: _Question, gathered: _Gathered) -> tuple[list[Finding], f
         lambda: levels.embedding_findings(sample, seed),
         lambda: levels.identification_findings(sample, seed),
     ]
-    findings = gathered.structure.findings()
+    findings = gathered.structure.findings() + gathered.sizes.findings(seed)
     findings += question.known.findings if question.known else []
     if question.sources == 1:  # nothing varies that a ciphertext could tell of
         table = _metrics(gathered, question.known, seed)

@@ -38,11 +38,11 @@ def to_latex(audit: Findings) -> str:
     rows = [
         {
             "Level": finding.level,
-            "Finding": _escaped(finding.name),
+            "Finding": escaped(finding.name),
             "Leak": ANSWERS[finding.leaks],
             # a minus is one only in mathematics
-            "Bits": re.sub(r"-?\d+(\.\d+)?", r"$\g<0>$", _escaped(bits_text(finding.estimate))),
-            "Unit": _escaped(finding.unit),
+            "Bits": re.sub(r"-?\d+(\.\d+)?", r"$\g<0>$", escaped(bits_text(finding.estimate))),
+            "Unit": escaped(finding.unit),
             "$p$": _p(finding.p_value),
         }
         for finding in audit.findings
@@ -52,7 +52,7 @@ def to_latex(audit: Findings) -> str:
     return frame.to_latex(index=False, escape=False, column_format="lllllr")
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     return "".join(_ESCAPES.get(sign, sign) for sign in " ".join(text.split()))
 
 

@@ -8,6 +8,7 @@ from leakage.attacks import reidentify
 from leakage.attacks.learned import reidentification_p_value
 from leakage.audits.couples import Couples
 from leakage.audits.findings import Finding
+from leakage.audits.sizes import comparable, kinds_of, within_kinds
 from leakage.estimate import entropy
 from leakage.estimators.candidates import Samples
 from leakage.estimators.canonical import canonical_test
@@ -46,7 +47,11 @@ class Sample:
     plain, cipher : dict of str to ndarray of float32, shape (N, d)
         Vectors of whole pairs, by rung of the ladder.
     groups : ndarray of int, shape (N,)
-        Source of each pair.
+        Source of each of these.
+    kinds : ndarray of int, shape (N,)
+        Shape of each. Vectors are standardised within a shape, and only images of one shape change
+        places, for a size may tell of an image by itself; shapes that few groups share are left
+        out.
     """
 
     plain_blocks: np.ndarray
@@ -57,6 +62,12 @@ class Sample:
     plain: dict[str, np.ndarray]
     cipher: dict[str, np.ndarray]
     groups: np.ndarray
+    kinds: np.ndarray
+
+    @property
+    def strata(self) -> np.ndarray | None:
+        """Shapes within which images change places; None where there is one alone."""
+        return self.kinds if len(np.unique(self.kinds)) > 1 else None
 
 
 class Collector:
@@ -87,7 +98,7 @@ class Collector:
         self._direct: tuple[list, list] = [], []
         self._crops: tuple[list, list] = [], []
         self._deep: tuple[list, list] = [], []
-        self._count = 0
+        self._shapes: list[tuple[int, ...]] = []
 
     def add(self, plain: np.ndarray, cipher: np.ndarray) -> None:
         """Take one pair, uint8 of one shape."""
@@ -95,7 +106,7 @@ class Collector:
         if min(high, wide) >= BLOCK:
             across = wide // BLOCK
             # two images of a couple are looked at in the same places
-            partner = int(self._couples.partners[self._count])
+            partner = int(self._couples.partners[len(self._shapes)])
             first = len(self._owners)
             if partner in self._waiting:
                 places, start = self._waiting.pop(partner)
@@ -104,18 +115,18 @@ class Collector:
             else:
                 # blocks that do not overlap, so that no sample counts twice
                 places = self._rng.permutation(high // BLOCK * across)[: self._each]
-                self._waiting[self._count] = places, first
+                self._waiting[len(self._shapes)] = places, first
                 self._partners += [-1] * len(places)
             corners = [(BLOCK * (p // across), BLOCK * (p % across)) for p in places.tolist()]
             for side, image in zip(self._blocks, (plain, cipher), strict=True):
                 side += [image[r : r + BLOCK, c : c + BLOCK].copy() for r, c in corners]
-            self._owners += [self._count] * len(corners)
+            self._owners += [len(self._shapes)] * len(corners)
         for side, crops, image in zip(self._direct, self._crops, (plain, cipher), strict=True):
             counts = np.bincount(image.ravel(), minlength=256) / image.size
             side.append((np.sqrt(counts).astype(np.float32), patch_statistics(image[None])[0]))
             top, left = max(0, (high - CROP) // 2), max(0, (wide - CROP) // 2)
             crops.append(image[top : top + CROP, left : left + CROP])
-        self._count += 1
+        self._shapes.append(plain.shape)
         shapes = {crop.shape for crop in self._crops[0]}
         if len(self._crops[0]) == self._BATCH or len(shapes) > 1:
             self._embed(keep_last=len(shapes) > 1)
@@ -131,6 +142,8 @@ class Collector:
     def sample(self) -> Sample:
         """All that was gathered."""
         self._embed(keep_last=False)
+        kinds = kinds_of(tuple(self._shapes))
+        keep = comparable(kinds, self._groups)
         vectors = []
         for direct, deep in zip(self._direct, self._deep, strict=True):
             found = {
@@ -140,7 +153,7 @@ class Collector:
             found |= {
                 layer: np.concatenate([part[i] for part in deep]) for i, layer in enumerate(NETWORK)
             }
-            vectors.append(found)
+            vectors.append({rung: within_kinds(v[keep], kinds[keep]) for rung, v in found.items()})
         blocks = [np.stack(side) if side else np.empty((0, BLOCK, BLOCK), np.uint8)
                   for side in self._blocks]  # fmt: skip
         owners, partners = np.array(self._owners, int), np.array(self._partners, int)
@@ -152,7 +165,8 @@ class Collector:
             partners=partners,
             plain=vectors[0],
             cipher=vectors[1],
-            groups=self._groups,
+            groups=self._groups[keep],
+            kinds=kinds[keep],
         )
 
 
@@ -246,8 +260,9 @@ def embedding_findings(sample: Sample, seed: int) -> list[Finding]:
         if _constant(x) or _constant(y):
             continue
         e = estimate_mi(
-            x, y, method="canonical", groups=sample.groups, seed=seed, components=COMPONENTS
-        )
+            x, y, method="canonical", groups=sample.groups, strata=sample.strata, seed=seed,
+            components=COMPONENTS,
+        )  # fmt: skip
         found.append(Finding(
             "embedding", rung, None,
             f"The {rung} of a ciphertext tells something of the {rung} of its image.",
@@ -296,8 +311,8 @@ def detectable_bits(sample: Sample, alpha: float, seed: int) -> float | None:
         hits = 0
         for (a, _), (b, along) in directions:
             planted = y + (rho * a + (np.sqrt(1 - rho**2) - 1) * b) @ along
-            test = canonical_test(x, planted, groups=sample.groups, seed=seed,
-                                  components=COMPONENTS, permutations=199)  # fmt: skip
+            test = canonical_test(x, planted, groups=sample.groups, strata=sample.strata,
+                                  seed=seed, components=COMPONENTS, permutations=199)  # fmt: skip
             hits += test.p_value is not None and test.p_value <= alpha
         return hits / trials
 
@@ -335,7 +350,9 @@ def identification_findings(sample: Sample, seed: int) -> list[Finding]:
     best, top = (
         reidentify(x, y, groups=groups, folds=folds, first=first, seed=seed) for first in (1, 5)
     )
-    p = reidentification_p_value(x, y, groups=groups, folds=folds, permutations=9999, seed=seed)
+    p = reidentification_p_value(
+        x, y, groups=groups, strata=sample.strata, folds=folds, permutations=9999, seed=seed
+    )
     return [Finding(
         "identification", "plaintext among others", None,
         f"For {round(best.rate * best.n)} of {best.n} ciphertexts {best.success} (by guessing, "

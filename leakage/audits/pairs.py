@@ -34,6 +34,8 @@ class Pairs:
         What is not as the files have it, and what to bear in mind of them.
     lossy : bool
         Whether some ciphertexts are of a lossy format.
+    lengths : ndarray of int, shape (N, 2), or None
+        Bytes of the files of the image and of its ciphertext, where they are files.
     """
 
     names: tuple[str, ...]
@@ -42,6 +44,7 @@ class Pairs:
     read: Callable[[int], tuple[np.ndarray, np.ndarray]]
     notes: tuple[str, ...] = ()
     lossy: bool = False
+    lengths: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -132,7 +135,10 @@ def from_folders(plain: str | Path, cipher: str | Path, mode: str | None = None)
     notes += _notes_of(list(headers.values()), read_as)
     lossy = any(cipher.kind == "JPEG" for _, cipher in headers.values())
     notes += equals.notes()
-    return Pairs(names, tuple(shapes), tuple(same), lambda i: read(names[i]), tuple(notes), lossy)
+    lengths = np.array([[of[name].stat().st_size for of in files] for name in names])
+    return Pairs(
+        names, tuple(shapes), tuple(same), lambda i: read(names[i]), tuple(notes), lossy, lengths
+    )
 
 
 _SIDES = ("plain", "cipher")

@@ -96,6 +96,44 @@ def check_output(folder: str | Path) -> None:
         return
 
 
+def check_file(path: str | Path) -> None:
+    """Refuse a file that cannot be written, before any work.
+
+    Raises
+    ------
+    ValueError
+        It is a folder; its folder does not exist, is a file or may not be written.
+
+    Examples
+    --------
+    >>> check_file("/")
+    Traceback (most recent call last):
+    ValueError: / is a folder; name a file
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; name a file")
+    check_output(path.parent)
+
+
+def write_file(path: str | Path, data: bytes) -> None:
+    """Write a file whole, or not at all; its folder is made if need be.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     write_file(Path(place, "some", "file"), b"text")
+    ...     Path(place, "some", "file").read_bytes()
+    b'text'
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".report-", dir=path.parent) as scratch:
+        made = Path(scratch, path.name)
+        made.write_bytes(data)
+        made.replace(path)
+
+
 def _files(audit: Findings) -> dict[str, bytes]:
     # "replace": names of files need not be text
     files = {

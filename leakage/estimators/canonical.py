@@ -8,7 +8,7 @@ from leakage.arguments import check_seed
 from leakage.estimate import Estimate
 from leakage.estimators.critics import Ranks, canonical_correlations, linear_critic, whitened
 from leakage.estimators.threads import one_thread
-from leakage.evidence.exchange import Exchange, Strata, exchangeable
+from leakage.evidence.exchange import Exchange, exchangeable
 from leakage.evidence.p_values import check_permutations
 from leakage.evidence.permutations import JudgedFold, sequential_test
 from leakage.evidence.samples import check_samples, usable_samples
@@ -92,6 +92,7 @@ def canonical_test(
     *,
     groups: np.ndarray | None = None,
     exchange: Exchange = "groups",
+    strata: np.ndarray | None = None,
     folds: int = 5,
     seed: int = 0,
     components: int = 32,
@@ -113,6 +114,8 @@ def canonical_test(
         Source image of each row; without it every row is its own.
     exchange : {"groups", "rows"}
         What is exchanged, as of `estimate_mi`.
+    strata : ndarray, shape (N,), optional
+        Rows of different labels are never exchanged, as of `estimate_mi`.
     folds : int
         At least 2, at most the number of groups.
     seed : int
@@ -141,8 +144,8 @@ def canonical_test(
     """
     check_seed(seed)
     permutations = check_permutations(permutations)
-    x, y, groups, _ = usable_samples(x, y, groups, folds, seed)
-    units = exchangeable(groups, exchange)
+    x, y, groups, kinds, _ = usable_samples(x, y, groups, folds, seed, strata)
+    units = exchangeable(groups, exchange, kinds)
     rng = np.random.default_rng(seed)
     fold = split_by_group(groups, folds, rng)
     judged = []
@@ -151,5 +154,5 @@ def canonical_test(
         with one_thread():
             a, b = (whitened(v, fit, components, seed) for v in (x, y))
             critic = linear_critic(a, b, fit).of(rows)
-        judged.append(JudgedFold.of(Strata.of(units[rows], rng), critic.scores, len(fit)))
+        judged.append(JudgedFold.of(units.strata(rows, rng), critic.scores, len(fit)))
     return LeakTest(*sequential_test(judged, permutations, rng))

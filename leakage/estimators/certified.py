@@ -296,7 +296,7 @@ def certified_mi(
     """
     check_seed(seed)
     check_one_of("method", method, get_args(CertifiedMethod))
-    x, y, groups, _ = usable_samples(x, y, groups, folds, seed)
+    x, y, groups, *_ = usable_samples(x, y, groups, folds, seed)
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be between 0 and 1, not {confidence}")
     rng = np.random.default_rng(seed)

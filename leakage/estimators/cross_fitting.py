@@ -33,6 +33,7 @@ def estimate_mi(
     *,
     groups: np.ndarray | None = None,
     exchange: Exchange = "groups",
+    strata: np.ndarray | None = None,
     folds: int = 5,
     seed: int = 0,
     components: int = 32,
@@ -70,6 +71,9 @@ def estimate_mi(
         group have in common. ``"rows"``: rows change places whatever their group, which is right
         and stronger where rows of y (or of x) are alike and independent under the hypothesis, as
         ciphertexts under a fresh key for every row are.
+    strata : ndarray, shape (N,), optional
+        Label of each row, such as the size of its image. Only rows of one label change places: what
+        x and y tell of each other through the label alone is no evidence.
     folds : int
         At least 2, at most the number of groups.
     seed : int
@@ -127,12 +131,14 @@ def estimate_mi(
     check_seed(seed)
     check_one_of("method", method, get_args(Method))
     permutations = check_permutations(permutations)
-    x, y, groups, noticed = usable_samples(x, y, groups, folds, seed)
-    units = exchangeable(groups, exchange)
+    x, y, groups, kinds, noticed = usable_samples(x, y, groups, folds, seed, strata)
+    units = exchangeable(groups, exchange, kinds)
     independent = len(np.unique(groups)) == len(x)
     if method == "ksg":
         if not independent:
             raise ValueError("ksg needs rows that are independent of each other: one a group")
+        if kinds is not None:
+            raise ValueError("ksg exchanges all rows: strata are for the other methods")
         return ksg(x, y, permutations=permutations, seed=seed)
 
     rng = np.random.default_rng(seed)
@@ -158,7 +164,7 @@ def estimate_mi(
     details = _details(judged, learned, sizes, method) | tested
     most = training_bits(last, np.flatnonzero(fold != folds - 1), groups, rng)
     details["training"] = max(bits, most)
-    details["exchanged"] = f"{len(np.unique(units))} {exchange}"
+    details["exchanged"] = f"{len(np.unique(units.labels))} {exchange}"
     flags = [*noticed, *doubts(judged, sizes, bits, high)]
     if extrapolate:
         part = np.isin(groups, _half_of(groups, rng))

@@ -9,7 +9,7 @@ from leakage.estimators.bounds import bound
 from leakage.estimators.candidates import LINEAR, Method, Samples, log_radius
 from leakage.estimators.learning import CAUTION, Learned, earlier_folds, learn
 from leakage.estimators.nearest_neighbours import MAX_DIMENSIONS, local_contributions
-from leakage.evidence.exchange import Strata
+from leakage.evidence.exchange import Units
 from leakage.evidence.intervals import clustered_interval
 from leakage.evidence.omnibus import normal_scores, omnibus_p_value
 from leakage.evidence.p_values import either_p_value
@@ -17,6 +17,8 @@ from leakage.evidence.permutations import JudgedFold, sequential_test
 
 #: Samples whose pairs are scored at once; of a larger fold, parts are, and their bounds averaged.
 LARGEST_PART = 2000
+#: Exchanges of the omnibus test: what more of them could tell, the critics' beside it tells.
+OMNIBUS_EXCHANGES = 499
 #: Samples that taught a critic and are asked what it says of them.
 TRAINING_ROWS = 400
 #: Contributions of nearest neighbours share neighbours, so that their mean spreads more than that
@@ -120,7 +122,7 @@ def neighbours_of(
 
 def independence(
     samples: Samples,
-    units: np.ndarray,
+    units: Units,
     fold: np.ndarray,
     last: Learned,
     method: Method,
@@ -136,12 +138,13 @@ def independence(
         at_hand = len(rows) + len(later) == len(fold)
         one = last if at_hand else learn(samples, rows, method, rng, promising)
         promising = one.promising  # of folds that come before all others that are judged
-        strata, critic = Strata.of(units[later], rng), one.detector.of(later)
+        strata, critic = units.strata(later, rng), one.detector.of(later)
         judged.append(JudgedFold.of(strata, critic.scores, len(rows)))
     p_value, z = sequential_test(judged, permutations, rng)
     if p_value is not None and method == "auto":
-        strata = Strata.of(units, rng)
+        strata = units.strata(np.arange(len(fold)), rng)
+        exchanges = min(permutations, OMNIBUS_EXCHANGES)
         p_value = either_p_value(
-            [p_value, omnibus_p_value(samples.x, samples.y, strata, permutations, rng)]
+            [p_value, omnibus_p_value(samples.x, samples.y, strata, exchanges, rng)]
         )
     return p_value, z

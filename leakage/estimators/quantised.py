@@ -18,7 +18,7 @@ from leakage.estimate import FOLDS_DISAGREE, Estimate
 from leakage.estimators.corrections import jackknife_mi, plug_in_mi
 from leakage.estimators.counting import SAMPLES_PER_CELL
 from leakage.estimators.critics import most_components, principal_components
-from leakage.evidence.exchange import Strata
+from leakage.evidence.exchange import Strata, Units
 from leakage.evidence.intervals import clustered_interval
 from leakage.evidence.p_values import permutation_p_value
 from leakage.evidence.samples import check_samples
@@ -154,12 +154,12 @@ def _corrected(table: np.ndarray) -> float:
 class _Exchanges:
     """Orders of units within their folds, whose codebooks stay what they are."""
 
-    def __init__(self, units: np.ndarray, fold: np.ndarray, rng: np.random.Generator):
+    def __init__(self, units: Units, fold: np.ndarray, rng: np.random.Generator):
         self._rng = rng
         self._folds: list[tuple[np.ndarray, Strata]] = []
         for at in range(fold.max() + 1):
             own = np.flatnonzero(fold == at)
-            self._folds.append((own, Strata.of(units[own], rng)))
+            self._folds.append((own, units.strata(own, rng)))
         self.rows = np.concatenate([own[strata.rows] for own, strata in self._folds])
         self.together = any(block.shape[1] > 1 for _, s in self._folds for block in s.blocks)
 
@@ -208,7 +208,7 @@ def quantised_mi(
     x: np.ndarray,
     y: np.ndarray,
     groups: np.ndarray,
-    units: np.ndarray,
+    units: Units,
     fold: np.ndarray,
     *,
     components: int,
@@ -222,8 +222,10 @@ def quantised_mi(
     ----------
     x, y : ndarray of float, shape (N, dx) and (N, dy)
         Paired rows.
-    groups, units : ndarray, shape (N,)
-        Source image of each row, and what the test exchanges.
+    groups : ndarray, shape (N,)
+        Source image of each row.
+    units : Units
+        What the test exchanges.
     fold : ndarray of int, shape (N,)
         Whole groups together.
     components : int
@@ -246,8 +248,10 @@ def quantised_mi(
     --------
     >>> from leakage.truth.channels import clusters
     >>> x, y, exact = clusters(1000, count=4)
-    >>> every = np.arange(1000)
-    >>> found = quantised_mi(x, y, every, every, every % 5, components=32, permutations=0, seed=0)
+    >>> rows = np.arange(1000)
+    >>> found = quantised_mi(
+    ...     x, y, rows, Units(rows), rows % 5, components=32, permutations=0, seed=0
+    ... )
     >>> bool(abs(found.bits - exact.bits) < 0.05)
     True
     """
@@ -267,7 +271,7 @@ def quantised_mi(
     ceiling = float(np.log2(counts).mean())
     details = {
         "folds": tuple(each.tolist()), "codes": counts, "plug-in": raw, "bias": raw - bits,
-        "ceiling": ceiling, "exchanged": f"{len(np.unique(units))} units",
+        "ceiling": ceiling, "exchanged": f"{len(np.unique(units.labels))} units",
     }  # fmt: skip
     name = f"{min(counts)} to {max(counts)}" if len(set(counts)) > 1 else f"{counts[0]}"
     name = f"quantised to {name} codes, jackknife, {len(turns)} folds held out"

@@ -142,8 +142,44 @@ def _cut(members: list[np.ndarray], rng: np.random.Generator) -> Iterator[np.nda
         yield stack[np.sort(part)]
 
 
-def exchangeable(groups: np.ndarray, exchange: str) -> np.ndarray:
-    """The groups that a test exchanges: as given, or one for every row.
+class Units(NamedTuple):
+    """What a test exchanges, whole.
+
+    Attributes
+    ----------
+    labels : ndarray, shape (N,)
+        Unit of each row.
+    kinds : ndarray of int, shape (N,), or None
+        Only units whose rows are of the same kinds change places, and each row with one of its
+        own kind. None: all are of one kind.
+    """
+
+    labels: np.ndarray
+    kinds: np.ndarray | None = None
+
+    def strata(self, rows: np.ndarray, rng: np.random.Generator) -> Strata:
+        """Which units of these rows may change places; blocks hold places within `rows`.
+
+        Examples
+        --------
+        >>> units = Units(np.array([0, 1, 2, 3, 4]), np.array([0, 0, 1, 1, 1]))
+        >>> units.strata(np.arange(5), np.random.default_rng(0)).blocks[1].ravel().tolist()
+        [2, 3, 4]
+        """
+        labels = self.labels[rows]
+        if self.kinds is None:
+            return Strata.of(labels, rng)
+        kinds = self.kinds[rows]
+        order = np.lexsort((kinds, labels))
+        start = np.flatnonzero(np.diff(labels[order])) + 1
+        alike: dict[tuple[int, ...], list[np.ndarray]] = {}
+        for members in np.split(order, start):
+            alike.setdefault(tuple(kinds[members].tolist()), []).append(members)
+        return Strata([block for some in alike.values() for block in _cut(some, rng)])
+
+
+def exchangeable(groups: np.ndarray, exchange: str, kinds: np.ndarray | None = None) -> Units:
+    """The units that a test exchanges: groups, or rows whatever their group.
 
     Raises
     ------
@@ -152,8 +188,8 @@ def exchangeable(groups: np.ndarray, exchange: str) -> np.ndarray:
 
     Examples
     --------
-    >>> exchangeable(np.array([7, 7, 8]), "rows")
+    >>> exchangeable(np.array([7, 7, 8]), "rows").labels
     array([0, 1, 2])
     """
     check_one_of("exchange", exchange, get_args(Exchange))
-    return groups if exchange == "groups" else np.arange(len(groups))
+    return Units(groups if exchange == "groups" else np.arange(len(groups)), kinds)

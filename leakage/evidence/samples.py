@@ -94,6 +94,8 @@ class Usable(NamedTuple):
         Paired rows.
     groups : ndarray of int, shape (n,)
         Copies of one pair are in one group.
+    kinds : ndarray of int, shape (n,), or None
+        Of the strata of the samples, where there are any.
     flags : tuple of str
         What was merged or left out.
     """
@@ -101,11 +103,17 @@ class Usable(NamedTuple):
     x: np.ndarray
     y: np.ndarray
     groups: np.ndarray
+    kinds: np.ndarray | None
     flags: tuple[str, ...]
 
 
 def usable_samples(
-    x: ArrayLike, y: ArrayLike, groups: ArrayLike | None, folds: int, seed: int
+    x: ArrayLike,
+    y: ArrayLike,
+    groups: ArrayLike | None,
+    folds: int,
+    seed: int,
+    strata: ArrayLike | None = None,
 ) -> Usable:
     """Checked samples, copies in one group, and no group larger than a fold.
 
@@ -125,6 +133,7 @@ def usable_samples(
     ('40 of 80 rows repeat others: they count once',)
     """
     left, right, labels = check_samples(x, y, groups, folds)
+    kinds = None if strata is None else _kinds(strata, len(left))
     member = np.unique(labels, return_inverse=True)[1]
     flags: tuple[str, ...] = ()
     if repeated := _repeated(left, right):
@@ -135,7 +144,7 @@ def usable_samples(
         )
     rows = _capped(member, folds, np.random.default_rng(seed))
     if len(rows) == len(left):
-        return Usable(left, right, member, flags)
+        return Usable(left, right, member, kinds, flags)
     flags += (
         f"{len(left) - len(rows)} rows of large groups are left out, so that none fills more than "
         "a fold",
@@ -149,7 +158,14 @@ def usable_samples(
                 f"{name} is constant in the {len(rows)} rows that are left {when}; "
                 "give more source images"
             )
-    return Usable(left, right, member, flags)
+    return Usable(left, right, member, kinds if kinds is None else kinds[rows], flags)
+
+
+def _kinds(strata: ArrayLike, rows: int) -> np.ndarray:
+    labels = np.asarray(strata)
+    if labels.shape != (rows,):
+        raise ValueError(f"strata must be one label a sample, ({rows},), not {labels.shape}")
+    return np.unique(labels, return_inverse=True)[1]
 
 
 def _check_enough(rows: int, count: int, folds: int, when: str) -> None:
