@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-PINS = ROOT / "tests" / "colab.txt"
+PINS = Path(__file__).with_name("colab.txt")
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 OVERRIDES = yaml.safe_load((ROOT / "tests" / "overrides.yaml").read_text(encoding="utf8"))
 IMPORTED = "import numpy, pandas, torch, matplotlib.pyplot\n"
