@@ -14,6 +14,7 @@ from tqdm import tqdm
 from leakage import __version__, metrics
 from leakage.arguments import check_images, check_one_of, check_seed
 from leakage.audits.couples import coupled
+from leakage.audits.exposure import Exposed, most_exposed
 from leakage.audits.findings import Finding
 from leakage.audits.origin import Origin, folders_of, now
 from leakage.audits.pairs import Pairs, from_arrays, from_folders, groups_of
@@ -251,6 +252,8 @@ def _audit(question: _Question) -> Audit:
         found = None  # neither what it has no power to see is cleared, nor what it did not see
     names = {finding.name for finding in findings if finding.leaks and finding.level == "structure"}
     plain, cipher = gathered.plain, gathered.cipher
+    scores = image_scores(pairs, question.groups)
+    exposed = most_exposed(scores, pairs.names) if found else ()
     return Audit(
         leaks=found,
         verdict=verdict(found, findings, certified, detectable, len(pairs), sources, pairs.lossy),
@@ -264,10 +267,22 @@ def _audit(question: _Question) -> Audit:
             "plain": plain,
             "cipher": cipher,
             **attacked(cipher, gathered.structure.clear_planes, names),
+            **_pictures_of(exposed, pairs),
         },
-        scores=image_scores(pairs, question.groups),
+        scores=scores,
         origin=question.origin,
+        exposed=exposed,
     )
+
+
+def _pictures_of(exposed: tuple[Exposed, ...], pairs: Pairs) -> dict[str, np.ndarray]:
+    """The most exposed images and their ciphertexts, as far as they are of one shape."""
+    shape = pairs.shapes[exposed[0].number] if exposed else ()
+    shown = [pairs.read(one.number) for one in exposed if pairs.shapes[one.number] == shape]
+    if not shown:
+        return {}
+    plain, cipher = (np.stack(side) for side in zip(*shown, strict=True))
+    return {"most exposed": plain, "most exposed, encrypted": cipher}
 
 
 def _gathered(question: _Question) -> _Gathered:

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from leakage.audits.exposure import Exposed
 from leakage.audits.origin import Origin
 from leakage.audits.per_image import ImageScores
 from leakage.estimate import Estimate
@@ -65,3 +66,4 @@ class Findings:
     pictures: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
     scores: ImageScores | None = field(default=None, repr=False)
     origin: Origin = field(default_factory=Origin, repr=False)
+    exposed: tuple[Exposed, ...] = field(default=(), repr=False)

@@ -17,7 +17,10 @@ from leakage.estimate import p_text
 from leakage.pictures.thumbnails import data_address, png, thumbnail
 
 _CLASSES = {True: "leak", False: "none", None: "open"}
-_CAPTIONS = {"plain": "Images", "cipher": "Their ciphertexts"}
+_CAPTIONS = {
+    "plain": "Images", "cipher": "Their ciphertexts", "most exposed": "The most exposed images",
+    "most exposed, encrypted": "Their ciphertexts",
+}  # fmt: skip
 _LARGEST = 256  # side of a picture on the page, in samples
 
 

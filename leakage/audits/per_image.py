@@ -46,12 +46,15 @@ class ImageScores:
         the image is constant does not count.
     views : dict of str to tuple of float
         A score an image, by the name of the view; see `VIEWS`.
+    numbers : tuple of int
+        Which pairs of the audit they are.
     """
 
     images: tuple[str, ...]
     units: tuple[int, ...]
     clear: tuple[int, ...]
     views: dict[str, tuple[float, ...]]
+    numbers: tuple[int, ...]
 
 
 def image_scores(pairs: Pairs, groups: np.ndarray, most: int = MOST) -> ImageScores:
@@ -90,7 +93,8 @@ def image_scores(pairs: Pairs, groups: np.ndarray, most: int = MOST) -> ImageSco
         rows.append(_scores(plain, cipher, read(partner)[1]))
     table = np.array(rows).reshape(-1, len(VIEWS)).round(6)
     views = {name: tuple(column.tolist()) for name, column in zip(VIEWS, table.T, strict=True)}
-    return ImageScores(tuple(digests), units, tuple(clear), views)
+    numbers = tuple(own for own, _ in chosen)
+    return ImageScores(tuple(digests), units, tuple(clear), views, numbers)
 
 
 def _partners(pairs: Pairs, groups: np.ndarray, most: int) -> Iterator[tuple[int, int]]:

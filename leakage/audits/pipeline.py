@@ -72,7 +72,7 @@ def worse(before: dict[str, Any], now: Findings, seed: int) -> list[str]:
     >>> import pandas as pd
     >>> from dataclasses import asdict
     >>> from leakage.audits.per_image import VIEWS, ImageScores
-    >>> scores = ImageScores(("0" * 16,), (0,), (0,), {view: (0.0,) for view in VIEWS})
+    >>> scores = ImageScores(("0" * 16,), (0,), (0,), {view: (0.0,) for view in VIEWS}, (0,))
     >>> fact = Finding("structure", "keystream reused", True, "Two share it.", "XOR them.")
     >>> now = Findings(True, "", (fact,), 0.0, None, None, pd.DataFrame(), {}, scores=scores)
     >>> worse({"findings": [], "scores": asdict(scores)}, now, seed=0)

@@ -45,6 +45,8 @@ class Audit(Findings):
         Of each image what its ciphertext has in common with it, for `leakage.compare`.
     origin : Origin
         Title, date, folders, what was read how, and the command that makes it again.
+    exposed : tuple of Exposed
+        Where a leak was found, the images whose ciphertexts show more than those of the others.
 
     Examples
     --------

@@ -86,10 +86,11 @@ def scores_of(report: dict[str, Any], name: str) -> ImageScores:
             tuple(map(str, scores["images"])), tuple(map(int, scores["units"])),
             tuple(map(int, scores["clear"])),
             {view: tuple(map(float, scores["views"][view])) for view in VIEWS},
+            tuple(map(int, scores["numbers"])),
         )  # fmt: skip
     except (TypeError, KeyError, ValueError):
         raise ValueError(f"{name} has no scores of images to compare") from None
-    columns = (found.units, found.clear, *found.views.values())
+    columns = (found.units, found.clear, found.numbers, *found.views.values())
     if not found.images or {len(column) for column in columns} != {len(found.images)}:
         raise ValueError(f"{name} has no scores of images to compare")
     return found

@@ -16,11 +16,13 @@ import numpy as np
 from leakage.audits.couples import Couples, coupled
 from leakage.audits.findings import Finding
 from leakage.audits.pairs import Pairs
+from leakage.audits.parts import VARIED, ClearParts
 from leakage.audits.runs import OPERATIONS, WINDOW, Shared, SharedRuns, repeated_runs
 from leakage.audits.uneven import CoupledDifferences
 
 _SUMS = (4, 8, 16, 32)  # sides of blocks whose sums are compared, each a multiple of the last
 _LOOKED_AT = 16  # images in which repeated windows and blocks are looked for
+_CHANNELS = ("red", "green", "blue")
 _FEW = 4  # equal blocks that are no accident
 
 
@@ -56,8 +58,10 @@ class Structure:
     def __init__(
         self, pairs: Pairs, couples: Couples | None = None, *, apart: bool = False, seed: int = 0
     ) -> None:
-        self.images = self.clear = self.samples = self.equal_pairs = 0
-        self.differences = np.zeros(256, np.int64)
+        self.images = self.clear = self.flat = self.samples = self.equal_pairs = 0
+        self.differences = np.zeros((3 if len(pairs.shapes[0]) == 3 else 1, 256), np.int64)
+        self._parts = ClearParts()
+        self._one_value: Counter[str] = Counter()  # images with one difference for all samples
         self._pairs, self._apart, self._seed = pairs, apart, seed
         self._uneven = CoupledDifferences(couples or coupled(pairs.shapes, np.array(pairs.same)))
         self._runs = SharedRuns(sum(map(prod, pairs.shapes)), pairs.read)
@@ -78,18 +82,28 @@ class Structure:
         if self._seen_before(cipher):
             return  # a pair that is there twice is one pair
         difference = plain ^ cipher
-        counts = np.bincount(difference.ravel(), minlength=256)
+        counts = np.stack([
+            np.bincount(channel, minlength=256)
+            for channel in difference.reshape(-1, len(self.differences)).T
+        ])  # fmt: skip
+        same = counts[:, 0].sum() == plain.size
+        if same and np.ptp(plain) < VARIED:
+            self.flat += 1  # it shows nothing, and most ciphers of places leave it as it is
+            return
         self.images += 1
         self.samples += plain.size
         self.differences += counts
-        if counts[0] == plain.size:
+        if same:
             self.clear += 1
             return  # an image in the clear has everything in common with itself
         self._runs.add(self._index, plain, cipher)
+        self._parts.add(self._pairs.names[self._index], plain, cipher)
         for name, difference_of in OPERATIONS.items():
             stream = difference_of(plain, cipher)
             if (stream != stream.flat[0]).any():
                 self._whole[name].setdefault(_digest(stream), []).append(self._index)
+            elif (plain != plain.flat[0]).any():
+                self._one_value[name] += 1
         one, other = (np.bincount(image.ravel(), minlength=256) for image in (plain, cipher))
         for name, of in _KEPT.items():
             self.kept[name] += bool(np.array_equal(of(one), of(other)))
@@ -135,16 +149,18 @@ class Structure:
     @property
     def clear_planes(self) -> int:
         """Bit planes in which no image ever differs from its ciphertext, as a byte."""
-        return 255 - int(np.bitwise_or.reduce(np.flatnonzero(self.differences)))
+        return _unchanged(self.differences.sum(0))
 
     def findings(self) -> list[Finding]:
         """All checks, in a fixed order; p-values are not corrected yet."""
-        if self.images == 0:
+        if self.images + self.flat == 0:
             raise ValueError("add at least one pair before asking for findings")
         encrypted = self.images - self.clear
         found = [self._in_the_clear()]
         if encrypted:
-            found += [
+            found = [
+                self._one_key(encrypted),
+                *found,
                 self._clear_planes(),
                 self._reused(encrypted),
                 self._windows(),
@@ -152,6 +168,7 @@ class Structure:
                 self._uneven.finding(self._seed),
                 self._blocks(),
                 *self._preserved(encrypted),
+                self._parts.finding(self.images),
                 *self._deterministic(),
             ]
         return found
@@ -159,16 +176,32 @@ class Structure:
     def _in_the_clear(self) -> Finding:
         return Finding(
             "structure", "images in the clear", self.clear > 0,
-            f"{self.clear} of {self.images} ciphertexts are their images.",
+            f"{self.clear} of {self.images} ciphertexts are their images." if self.images
+            else "All images are flat, and are their own ciphertexts.",
             "Compare the files byte by byte.",
         )  # fmt: skip
 
-    def _clear_planes(self) -> Finding:
-        planes = [plane for plane in range(7, -1, -1) if self.clear_planes >> plane & 1]
-        names = ", ".join(map(str, planes))
+    def _one_key(self, encrypted: int) -> Finding:
+        name, count = max([("XOR", 0), *self._one_value.items()], key=lambda item: item[1])
         return Finding(
-            "structure", "clear bit planes", bool(planes),
-            f"Bit planes {names} (7 is the most significant) never change." if planes
+            "structure", "one key value an image", count > 0,
+            f"The {name} of image and ciphertext is one value for all samples of an image, in "
+            f"{count} of {encrypted}: 256 trials find the image." if count
+            else "No image has one difference to its ciphertext for all its samples.",
+            "Look at image XOR ciphertext, and at ciphertext minus image.",
+        )  # fmt: skip
+
+    def _clear_planes(self) -> Finding:
+        each = [_unchanged(counts) for counts in self.differences]
+        alike = len(set(each)) == 1
+        told = [
+            f"{_planes(planes)}" if alike else f"{_planes(planes)} of {channel}"
+            for planes, channel in zip(each[:1] if alike else each, _CHANNELS, strict=False)
+            if planes
+        ]
+        return Finding(
+            "structure", "clear bit planes", bool(told),
+            f"Bit planes {'; '.join(told)} (7 is the most significant) never change." if told
             else "Every bit plane changes somewhere.",
             "Look at the XOR of image and ciphertext, one bit plane at a time.",
         )  # fmt: skip
@@ -207,7 +240,7 @@ class Structure:
         )  # fmt: skip
 
     def _holes(self) -> Finding:
-        seen = np.flatnonzero(self.differences)
+        seen = np.flatnonzero(self.differences.sum(0))
         planes = int(np.bitwise_or.reduce(seen)).bit_count()
         holes = (1 << planes) - seen.size
         # 30 expected of each value: that one of 256 is missing by chance has probability 2e-11
@@ -275,6 +308,15 @@ class Structure:
             else f"{new} images come again, with other ciphertexts." if new
             else "No image occurs twice.", how,
         )]  # fmt: skip
+
+
+def _unchanged(counts: np.ndarray) -> int:
+    """Bit planes that no difference of these counts has, as a byte."""
+    return 255 - int(np.bitwise_or.reduce(np.flatnonzero(counts)))
+
+
+def _planes(byte: int) -> str:
+    return ", ".join(str(plane) for plane in range(7, -1, -1) if byte >> plane & 1)
 
 
 def _reuse(meaning: str) -> Finding:
