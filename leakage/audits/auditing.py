@@ -16,6 +16,7 @@ from leakage.arguments import check_images, check_one_of, check_seed
 from leakage.audits.couples import coupled
 from leakage.audits.exposure import Exposed, most_exposed
 from leakage.audits.findings import Finding
+from leakage.audits.implied import with_implied
 from leakage.audits.origin import Origin, folders_of, now
 from leakage.audits.pairs import Pairs, from_arrays, from_folders, groups_of
 from leakage.audits.per_image import image_scores
@@ -329,7 +330,8 @@ def _answers(question: _Question, gathered: _Gathered) -> tuple[list[Finding], f
         bar.update()
         table = _metrics(gathered, question.known, seed)
         bar.update()
-    return ranked(corrected(findings)), certified, table
+    found = with_implied(corrected(findings), question.pairs, gathered.structure.clear_planes)
+    return ranked(found), certified, table
 
 
 def _metrics(gathered: _Gathered, known: _Known | None, seed: int) -> pd.DataFrame:

@@ -61,6 +61,8 @@ class Structure:
         self.images = self.clear = self.flat = self.samples = self.equal_pairs = 0
         self.differences = np.zeros((3 if len(pairs.shapes[0]) == 3 else 1, 256), np.int64)
         self._parts = ClearParts()
+        self._first: np.uint8 | None = None  # sample of all
+        self._varied = 0  # planes in which samples of the images differ, as a byte
         self._one_value: Counter[str] = Counter()  # images with one difference for all samples
         self._pairs, self._apart, self._seed = pairs, apart, seed
         self._uneven = CoupledDifferences(couples or coupled(pairs.shapes, np.array(pairs.same)))
@@ -93,9 +95,20 @@ class Structure:
         self.images += 1
         self.samples += plain.size
         self.differences += counts
+        self._first = plain.flat[0] if self._first is None else self._first
+        self._varied |= int(np.bitwise_or.reduce(plain ^ self._first, axis=None))
         if same:
             self.clear += 1
             return  # an image in the clear has everything in common with itself
+        self._look_at_difference(plain, cipher)
+        self._look_at_kept(plain, cipher)
+        if self.images <= _LOOKED_AT:
+            self.windows += repeated_runs(plain, cipher)
+            if self._before is not None and self._before.shape == cipher.shape:
+                self._compare_blocks(plain, cipher, self._before)
+            self._before = cipher
+
+    def _look_at_difference(self, plain: np.ndarray, cipher: np.ndarray) -> None:
         self._runs.add(self._index, plain, cipher)
         self._parts.add(self._pairs.names[self._index], plain, cipher)
         for name, difference_of in OPERATIONS.items():
@@ -104,16 +117,13 @@ class Structure:
                 self._whole[name].setdefault(_digest(stream), []).append(self._index)
             elif (plain != plain.flat[0]).any():
                 self._one_value[name] += 1
+
+    def _look_at_kept(self, plain: np.ndarray, cipher: np.ndarray) -> None:
         one, other = (np.bincount(image.ravel(), minlength=256) for image in (plain, cipher))
         for name, of in _KEPT.items():
             self.kept[name] += bool(np.array_equal(of(one), of(other)))
         for side, one, other in zip((*_SUMS, 0), _sums(plain), _sums(cipher), strict=True):
             self.kept[f"sums {side}"] += bool(one.size and np.array_equal(one, other))
-        if self.images <= _LOOKED_AT:
-            self.windows += repeated_runs(plain, cipher)
-            if self._before is not None and self._before.shape == cipher.shape:
-                self._compare_blocks(plain, cipher, self._before)
-            self._before = cipher
 
     def _seen_before(self, cipher: np.ndarray) -> bool:
         """Whether this pair, image and ciphertext, has come before."""
@@ -148,8 +158,8 @@ class Structure:
 
     @property
     def clear_planes(self) -> int:
-        """Bit planes in which no image ever differs from its ciphertext, as a byte."""
-        return _unchanged(self.differences.sum(0))
+        """Bit planes that vary, and in which no image differs from its ciphertext, as a byte."""
+        return _unchanged(self.differences.sum(0)) & self._varied
 
     def findings(self) -> list[Finding]:
         """All checks, in a fixed order; p-values are not corrected yet."""
@@ -192,7 +202,7 @@ class Structure:
         )  # fmt: skip
 
     def _clear_planes(self) -> Finding:
-        each = [_unchanged(counts) for counts in self.differences]
+        each = [_unchanged(counts) & self._varied for counts in self.differences]
         alike = len(set(each)) == 1
         told = [
             f"{_planes(planes)}" if alike else f"{_planes(planes)} of {channel}"
