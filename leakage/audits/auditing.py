@@ -15,7 +15,7 @@ from leakage import __version__, metrics
 from leakage.arguments import check_images, check_one_of, check_seed
 from leakage.audits.couples import coupled
 from leakage.audits.exposure import Exposed, most_exposed
-from leakage.audits.findings import Finding
+from leakage.audits.findings import Finding, Power
 from leakage.audits.implied import with_implied
 from leakage.audits.origin import Origin, folders_of, now
 from leakage.audits.pairs import Pairs, from_arrays, from_folders, groups_of
@@ -36,7 +36,6 @@ from leakage.audits.structure import Structure
 from leakage.audits.verdicts import (
     ALPHA,
     ENOUGH_PAIRS,
-    LEVELS,
     ONE_PICTURE,
     corrected,
     leaks,
@@ -238,18 +237,17 @@ class _Gathered:
 
 
 def _audit(question: _Question) -> Audit:
-    from leakage.audits import levels
+    from leakage.audits.power import power_of
 
     pairs, known, seed = question.pairs, question.known, question.seed
     gathered = _gathered(question)
     findings, certified, table = _answers(question, gathered)
     sources = question.sources
     found = leaks(findings, min(sources, len(np.unique(gathered.sample.groups))))
-    detectable = None
+    power: tuple[Power, ...] = ()
     if not found and sources > 1:  # what is not there: how large could it be?
-        level = ALPHA / len(LEVELS) / len(gathered.sample.plain)
-        detectable = levels.detectable_bits(gathered.sample, level, seed)
-    if found is False and (detectable is None or pairs.lossy):
+        power = power_of(gathered.sample, seed, undecided=found is None)
+    if found is False and (pairs.lossy or any(view.bits is None for view in power)):
         found = None  # neither what it has no power to see is cleared, nor what it did not see
     names = {finding.name for finding in findings if finding.leaks and finding.level == "structure"}
     plain, cipher = gathered.plain, gathered.cipher
@@ -257,10 +255,11 @@ def _audit(question: _Question) -> Audit:
     exposed = most_exposed(scores, pairs.names) if found else ()
     return Audit(
         leaks=found,
-        verdict=verdict(found, findings, certified, detectable, len(pairs), sources, pairs.lossy),
+        verdict=verdict(found, findings, certified, power, len(pairs), sources, pairs.lossy),
         findings=tuple(findings),
         certified_bits=certified,
-        detectable_bits=detectable,
+        detectable_bits=next((p.bits for p in power if p.level == "embedding"), None),
+        power=power,
         exact=known.exact if known else None,
         metrics=table,
         settings=_settings(question),

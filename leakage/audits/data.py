@@ -64,6 +64,7 @@ def to_dict(audit: Findings) -> dict[str, object]:
         ],
         "settings": audit.settings,
         "scores": None if audit.scores is None else asdict(audit.scores),
+        "power": [asdict(view) for view in audit.power],
         "exposed": [asdict(one) for one in audit.exposed],
     }
     plain = {key: _plain(value, f"/{key}", infinite) for key, value in data.items()}

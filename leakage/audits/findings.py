@@ -52,6 +52,28 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Power:
+    """A leak that a view would have found in eight of ten cases, with these images.
+
+    Attributes
+    ----------
+    level : {"pixel", "patch", "embedding", "identification"}
+        The view.
+    bits : float or None
+        How much; None where not even the largest that was tried is found.
+    unit : str
+        What the bits are of.
+    planted : str
+        What was planted.
+    """
+
+    level: Level
+    bits: float | None
+    unit: str
+    planted: str
+
+
+@dataclass(frozen=True)
 class Findings:
     """All that an audit found; `leakage.audits.report.Audit` says what each field means."""
 
@@ -67,3 +89,4 @@ class Findings:
     scores: ImageScores | None = field(default=None, repr=False)
     origin: Origin = field(default_factory=Origin, repr=False)
     exposed: tuple[Exposed, ...] = field(default=(), repr=False)
+    power: tuple[Power, ...] = field(default=(), repr=False)

@@ -9,9 +9,8 @@ from leakage.attacks.learned import reidentification_p_value
 from leakage.audits.couples import Couples
 from leakage.audits.findings import Finding
 from leakage.audits.sizes import comparable, kinds_of, within_kinds
-from leakage.estimate import entropy
+from leakage.estimate import Estimate, entropy
 from leakage.estimators.candidates import Samples
-from leakage.estimators.canonical import canonical_test
 from leakage.estimators.certified import certified_mi
 from leakage.estimators.cross_fitting import estimate_mi
 from leakage.estimators.learning import earlier_folds, learn
@@ -22,6 +21,7 @@ from leakage.evidence.splits import split_by_group
 from leakage.vectors.embeddings import embed_layers, patch_statistics
 
 FEWEST = 20  # independent images, of which whole images are asked
+FEWEST_IDENTIFIED = 25  # and of which one is looked for among the others
 BLOCK = 16  # side of the patches of the pixel and patch views
 CROP = 224  # side of what the network sees of an image, at most
 NETWORK = ("stem", "blocks.0", "blocks.4", "head")
@@ -173,8 +173,8 @@ class Collector:
 def pixel_findings(sample: Sample, permutations: int, seed: int) -> list[Finding]:
     """Information between a sample and its own ciphertext."""
     plain, cipher = sample.plain_blocks, sample.cipher_blocks
-    constant = len(plain) < 2 or (plain == plain.flat[0]).all() or (cipher == cipher.flat[0]).all()
-    if constant:
+    flat = len(plain) < 2 or (plain == plain.flat[0]).all() or (cipher == cipher.flat[0]).all()
+    if flat:
         return [Finding("pixel", "single samples", None, "Too few samples, or constant images.",
                         "Give more pairs, or larger ones.")]  # fmt: skip
     e = pixel_mi(plain, cipher, permutations=0)
@@ -193,16 +193,16 @@ def pixel_findings(sample: Sample, permutations: int, seed: int) -> list[Finding
 
 def patch_findings(sample: Sample, permutations: int, seed: int) -> list[Finding]:
     """Information between a patch of 16 x 16 pixels and its ciphertext."""
-    keep = _coupled_blocks(sample, seed)
+    keep = coupled_blocks(sample, seed)
     if len(np.unique(sample.block_groups[keep])) < 10:
         return [Finding("patch", "neighbourhoods", None, "Fewer than 10 independent couples.",
                         "Give more pairs.")]  # fmt: skip
-    x, y = (_patch_vectors(blocks[keep]) for blocks in (sample.plain_blocks, sample.cipher_blocks))
-    if _constant(x) or _constant(y):
+    x, y = (patch_vectors(blocks[keep]) for blocks in (sample.plain_blocks, sample.cipher_blocks))
+    if constant(x) or constant(y):
         return []
     groups, couples = sample.block_groups[keep], sample.couples[keep]
     partners = np.searchsorted(keep, sample.partners[keep])
-    p_value = _swap_p_value(x, y, groups, couples, partners, permutations, seed)
+    p_value = swap_p_value(x, y, groups, couples, partners, permutations, seed)
     e = estimate_mi(x, y, method="canonical", groups=groups, seed=seed, components=COMPONENTS)
     return [Finding(
         "patch", "neighbourhoods", None,
@@ -212,14 +212,14 @@ def patch_findings(sample: Sample, permutations: int, seed: int) -> list[Finding
     )]  # fmt: skip
 
 
-def _coupled_blocks(sample: Sample, seed: int, most: int = 2000) -> np.ndarray:
+def coupled_blocks(sample: Sample, seed: int, most: int = 2000) -> np.ndarray:
     """At most so many random blocks, each with its partner, in order."""
     first = np.flatnonzero(sample.partners > np.arange(len(sample.partners)))
     first = np.random.default_rng(seed).permutation(first)[: most // 2]
     return np.sort(np.concatenate([first, sample.partners[first]]))
 
 
-def _swap_p_value(
+def swap_p_value(
     x: np.ndarray,
     y: np.ndarray,
     groups: np.ndarray,
@@ -251,18 +251,15 @@ def _swap_p_value(
 
 def embedding_findings(sample: Sample, seed: int) -> list[Finding]:
     """Information between representations of whole images and of their ciphertexts."""
-    if not _enough(sample):
+    if not enough(sample):
         few = f"Fewer than {FEWEST} independent images."
         return [Finding("embedding", "whole images", None, few, "Give more pairs.")]
     found = []
     for rung, x in sample.plain.items():
         y = sample.cipher[rung]
-        if _constant(x) or _constant(y):
+        if constant(x) or constant(y):
             continue
-        e = estimate_mi(
-            x, y, method="canonical", groups=sample.groups, strata=sample.strata, seed=seed,
-            components=COMPONENTS,
-        )  # fmt: skip
+        e = rung_estimate(sample, x, y, 999, seed)
         found.append(Finding(
             "embedding", rung, None,
             f"The {rung} of a ciphertext tells something of the {rung} of its image.",
@@ -272,12 +269,22 @@ def embedding_findings(sample: Sample, seed: int) -> list[Finding]:
     return found
 
 
+def rung_estimate(
+    sample: Sample, x: np.ndarray, y: np.ndarray, permutations: int, seed: int
+) -> Estimate:
+    """Information between vectors of whole images and of their ciphertexts."""
+    return estimate_mi(
+        x, y, method="canonical", groups=sample.groups, strata=sample.strata, seed=seed,
+        components=COMPONENTS, permutations=permutations,
+    )  # fmt: skip
+
+
 def certified_bits(sample: Sample, seed: int) -> float:
     """Largest certified lower bound in bits an image; 95 % for all views together."""
-    if not _enough(sample):
+    if not enough(sample):
         return 0.0
     views = [(x, sample.cipher[rung]) for rung, x in sample.plain.items()]
-    views = [(x, y) for x, y in views if not _constant(x) and not _constant(y)]
+    views = [(x, y) for x, y in views if not constant(x) and not constant(y)]
     confidence = 1 - 0.05 / max(len(views), 1)
     bounds = (
         certified_mi(
@@ -289,70 +296,15 @@ def certified_bits(sample: Sample, seed: int) -> float:
     return max(bounds, default=0.0)
 
 
-def detectable_bits(sample: Sample, alpha: float, seed: int) -> float | None:
-    """Information an image that the test of a rung finds in eight of ten cases.
-
-    A leak is planted into the ciphertexts' own vectors: two random whitened directions are mixed
-    with two of the image's vectors, pair by pair, until the test rejects at `alpha`. Half of the
-    bits are in each. None: not even twenty bits are found, or there are too few images to ask.
-    """
-    if not _enough(sample):
-        return None
-    rung = "stem"
-    x, y = sample.plain[rung].astype(float), sample.cipher[rung].astype(float)
-    if _constant(x) or _constant(y):
-        return None
-    rng = np.random.default_rng(seed)
-    trials = 10
-    directions = [[_scores(v, rng) for v in (x, y)] for _ in range(trials)]
-
-    def found(bits: float) -> float:
-        rho = np.sqrt(1 - 2.0**-bits)  # two Gaussian channels of half the bits
-        hits = 0
-        for (a, _), (b, along) in directions:
-            planted = y + (rho * a + (np.sqrt(1 - rho**2) - 1) * b) @ along
-            test = canonical_test(x, planted, groups=sample.groups, strata=sample.strata,
-                                  seed=seed, components=COMPONENTS, permutations=199)  # fmt: skip
-            hits += test.p_value is not None and test.p_value <= alpha
-        return hits / trials
-
-    grid = 2.0 ** np.arange(-5, 4.5, 0.5)
-    low, high = 0, len(grid)
-    while low < high:
-        middle = (low + high) // 2
-        if found(grid[middle]) >= 0.8:
-            high = middle
-        else:
-            low = middle + 1
-    return float(grid[low]) if low < len(grid) else None
-
-
-def _scores(values: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Standardised scores along two random directions, (N, 2), and the directions scaled back."""
-    u, s, v = np.linalg.svd(values - values.mean(0), full_matrices=False)
-    some = min(int(np.count_nonzero(s > 1e-6 * s[0])), COMPONENTS // 2)
-    weights = np.linalg.qr(rng.normal(size=(some, 2)))[0]
-    scores = u[:, :some] @ weights * np.sqrt(len(values))
-    return scores, (weights.T * s[:some]) @ v[:some] / np.sqrt(len(values))
-
-
 def identification_findings(sample: Sample, seed: int) -> list[Finding]:
     """Can the image of a ciphertext be found among others, by what was learnt on other images?"""
     groups = sample.groups
-    folds = 5
-    if len(np.unique(groups)) < 5 * folds:
+    if len(np.unique(groups)) < FEWEST_IDENTIFIED:
         return [Finding("identification", "plaintext among others", None,
                         "Fewer than 25 independent images.", "Give more pairs.")]  # fmt: skip
-    x, y = (
-        np.concatenate([_standardised(side[r]) for r in sample.plain], axis=1)
-        for side in (sample.plain, sample.cipher)
-    )
-    best, top = (
-        reidentify(x, y, groups=groups, folds=folds, first=first, seed=seed) for first in (1, 5)
-    )
-    p = reidentification_p_value(
-        x, y, groups=groups, strata=sample.strata, folds=folds, permutations=9999, seed=seed
-    )
+    x, y = (whole(side) for side in (sample.plain, sample.cipher))
+    best, top = (reidentify(x, y, groups=groups, first=first, seed=seed) for first in (1, 5))
+    p = identification_p_value(sample, x, y, 9999, seed)
     return [Finding(
         "identification", "plaintext among others", None,
         f"For {round(best.rate * best.n)} of {best.n} ciphertexts {best.success} (by guessing, "
@@ -362,12 +314,26 @@ def identification_findings(sample: Sample, seed: int) -> list[Finding]:
     )]  # fmt: skip
 
 
+def whole(side: dict[str, np.ndarray]) -> np.ndarray:
+    """All rungs of an image as one vector, each coordinate standardised."""
+    return np.concatenate([_standardised(values) for values in side.values()], axis=1)
+
+
+def identification_p_value(
+    sample: Sample, x: np.ndarray, y: np.ndarray, permutations: int, seed: int
+) -> float:
+    """p-value of identification, of vectors of whole images and of their ciphertexts."""
+    return reidentification_p_value(
+        x, y, groups=sample.groups, strata=sample.strata, permutations=permutations, seed=seed
+    )
+
+
 def _standardised(values: np.ndarray) -> np.ndarray:
     spread = values.std(0)
     return (values - values.mean(0)) / np.where(spread > 0, spread, 1)
 
 
-def _patch_vectors(blocks: np.ndarray) -> np.ndarray:
+def patch_vectors(blocks: np.ndarray) -> np.ndarray:
     """Patch statistics and a coarse histogram of every block."""
     flat = blocks.reshape(len(blocks), -1) >> 4
     rows = np.arange(len(blocks))[:, None] * 16 + flat
@@ -375,9 +341,11 @@ def _patch_vectors(blocks: np.ndarray) -> np.ndarray:
     return np.concatenate([patch_statistics(blocks), np.sqrt(counts)], axis=1).astype(np.float32)
 
 
-def _enough(sample: Sample) -> bool:
+def enough(sample: Sample) -> bool:
+    """Whether whole images can be asked about."""
     return len(np.unique(sample.groups)) >= FEWEST
 
 
-def _constant(values: np.ndarray) -> bool:
+def constant(values: np.ndarray) -> bool:
+    """Whether all rows are equal."""
     return bool((values == values[0]).all())

@@ -30,8 +30,8 @@ class Audit(Findings):
     certified_bits : float
         Lower bound of the leakage in bits an image, at 95 % confidence; 0 if none.
     detectable_bits : float or None
-        What this audit would have detected in eight of ten cases, in bits an image; None where a
-        leak was found, or where it cannot be said.
+        What its view of whole images would have detected in eight of ten cases, in bits an image;
+        None where a leak was found, or where it cannot be said.
     exact : Estimate or None
         Closed form of the scheme, in bits a sample, where it is known.
     metrics : DataFrame
@@ -45,6 +45,8 @@ class Audit(Findings):
         Of each image what its ciphertext has in common with it, for `leakage.compare`.
     origin : Origin
         Title, date, folders, what was read how, and the command that makes it again.
+    power : tuple of Power
+        Where none was found, what each view would have found.
     exposed : tuple of Exposed
         Where a leak was found, the images whose ciphertexts show more than those of the others.
 

@@ -1,8 +1,9 @@
 """From all answers of an audit to its verdict: correction for many tests, order, and words."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from leakage.audits.findings import Finding
+from leakage.audits.findings import Finding, Power
 from leakage.evidence.p_values import holm_p_values
 
 #: Family-wise level of all tests of an audit together.
@@ -56,7 +57,7 @@ def verdict(
     found: bool | None,
     findings: list[Finding],
     certified: float,
-    detectable: float | None,
+    power: Sequence[Power],
     pairs: int,
     sources: int,
     lossy: bool = False,
@@ -71,8 +72,8 @@ def verdict(
         The gravest first.
     certified : float
         Lower bound in bits an image.
-    detectable : float or None
-        Bits an image that would have been found.
+    power : sequence of Power
+        What each view would have found.
     pairs : int
         How many there were.
     sources : int
@@ -87,7 +88,7 @@ def verdict(
 
     Examples
     --------
-    >>> verdict(None, [], 0.0, None, 30, 30)
+    >>> verdict(None, [], 0.0, [], 30, 30)
     'Undecided: 30 pairs found no leak, and are too few to say that there is none.'
     """
     if found:
@@ -103,8 +104,22 @@ def verdict(
         why = "are too few to say that there is none"
         if lossy and sources >= ENOUGH_PAIRS:
             why = "say nothing of what JPEG ciphertexts hold beyond their decoded samples"
+        elif sources >= ENOUGH_PAIRS and (blind := [p.level for p in power if p.bits is None]):
+            why = f"are too few for what was planted to be seen by {' and '.join(blind)}"
         return f"Undecided: {pairs} pairs{of} found no leak, and {why}."
     return (
-        f"No leak detected: this audit would have detected {detectable:.2g} bits an image or more "
-        "in what it looked at."
+        "No leak detected: this audit would have detected, in eight of ten cases, "
+        f"{', '.join(map(power_text, power))}."
     )
+
+
+def power_text(view: Power) -> str:
+    """What a view would have found, for readers.
+
+    Examples
+    --------
+    >>> power_text(Power("patch", 0.0625, "patch", "noise"))
+    '0.062 bits a patch'
+    """
+    bits = "nothing" if view.bits is None else f"{view.bits:.2g} bits"
+    return f"{bits} an image ({view.level})" if view.unit == "image" else f"{bits} a {view.unit}"

@@ -1,6 +1,7 @@
 """Mutual information of single samples and their ciphertexts, through the planes that tell most."""
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import t as student_t
@@ -208,30 +209,59 @@ def pixel_swap_p_value(
     0.01
     """
     check_seed(seed)
-    coupled = np.flatnonzero(partners >= 0)
-    names, which = np.unique(couples[coupled], return_inverse=True)
-    if len(names) < FEWEST_COUPLES:
+    tables = CoupledTables.of(plain, cipher, partners, couples)
+    if tables is None:
         return None
-    bundles = min(len(names), BUNDLES)
-    which = which % bundles
-    fixed = np.setdiff1d(np.arange(len(plain)), coupled)
-    together = _byte_table(plain[fixed], cipher[fixed]).astype(np.float32)
-    gains = np.empty((bundles, 65536), np.float32)
-    for bundle in range(bundles):
-        rows = coupled[which == bundle]
-        own = _byte_table(plain[rows], cipher[rows])
-        swapped = _byte_table(plain[rows], cipher[partners[rows]])
-        together += (own + swapped) / 2
-        gains[bundle] = (own - swapped).ravel() / 2
+    null = tables.swapped(permutations, np.random.default_rng(seed))
+    return permutation_p_value(tables.score(), null)
 
-    def score(signs: np.ndarray) -> float:
+
+class CoupledTables(NamedTuple):
+    """Counts of plain and cipher values of blocks whose ciphertexts may be swapped, by couples.
+
+    Attributes
+    ----------
+    together : ndarray of float32, shape (256, 256)
+        What own and swapped ciphertexts have in common.
+    gains : ndarray of float32, shape (C, 65536)
+        What own ones have beyond that, couple by couple; couples are bundled if they are many.
+    """
+
+    together: np.ndarray
+    gains: np.ndarray
+
+    @classmethod
+    def of(
+        cls, plain: np.ndarray, cipher: np.ndarray, partners: np.ndarray, couples: np.ndarray
+    ) -> "CoupledTables | None":
+        """The tables of blocks, as `pixel_swap_p_value` takes them; None of too few couples."""
+        coupled = np.flatnonzero(partners >= 0)
+        names, which = np.unique(couples[coupled], return_inverse=True)
+        if len(names) < FEWEST_COUPLES:
+            return None
+        bundles = min(len(names), BUNDLES)
+        which = which % bundles
+        fixed = np.setdiff1d(np.arange(len(plain)), coupled)
+        together = _byte_table(plain[fixed], cipher[fixed]).astype(np.float32)
+        gains = np.empty((bundles, 65536), np.float32)
+        for bundle in range(bundles):
+            rows = coupled[which == bundle]
+            own = _byte_table(plain[rows], cipher[rows])
+            swapped = _byte_table(plain[rows], cipher[partners[rows]])
+            together += (own + swapped) / 2
+            gains[bundle] = (own - swapped).ravel() / 2
+        return cls(together, gains)
+
+    def score(self, signs: np.ndarray | None = None) -> float:
+        """The best planes' information, of own ciphertexts or with these signs of the gains."""
         # halves of whole numbers are exact in single precision
-        return _best_mask(together + (signs @ gains).reshape(256, 256))[0]
+        signs = np.ones(len(self.gains), np.float32) if signs is None else signs
+        return _best_mask(self.together + (signs @ self.gains).reshape(256, 256))[0]
 
-    rng = np.random.default_rng(seed)
-    signs = rng.choice(np.array([-1, 1], np.float32), (permutations, bundles))
-    observed = score(np.ones(bundles, np.float32))
-    return permutation_p_value(observed, np.array([score(s) for s in signs]))
+    def swapped(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Scores of so many random sets of swaps."""
+        signs = rng.choice(np.array([-1, 1], np.float32), (count, len(self.gains)))
+        return np.array([self.score(s) for s in signs])
 
 
 def pixel_mi_in_batches(

@@ -1,0 +1,247 @@
+"""What an audit would have found: leaks of known size are planted into the very pairs it asked."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from leakage.audits.findings import Power
+from leakage.audits.levels import (
+    COMPONENTS,
+    FEWEST_IDENTIFIED,
+    Sample,
+    constant,
+    coupled_blocks,
+    enough,
+    identification_p_value,
+    patch_vectors,
+    rung_estimate,
+    whole,
+)
+from leakage.audits.verdicts import ALPHA, LEVELS
+from leakage.estimators.canonical import canonical_test
+from leakage.estimators.pixels import CoupledTables
+
+#: Of so many plantings eight of ten must be found.
+TRIALS, FOUND = 20, 0.8
+
+#: Directions that name an image among others: what is in two alone names few.
+MANY = 8
+
+_RUNG = "stem"
+_IMAGE_BITS = 2.0 ** np.arange(-5, 4.5, 0.5)
+_PATCH_BITS = 2.0 ** np.arange(-10, 3.5, 0.5)
+_SAMPLE_BITS = 2.0 ** np.arange(-22, -1.5, 0.5)
+#: Random swaps that say how large a score of single samples is by chance.
+_SWAPS = 499
+
+
+def power_of(sample: Sample, seed: int, *, undecided: bool = False) -> tuple[Power, ...]:
+    """The power of every view, at the level that a test of it has among all tests of an audit.
+
+    Of an audit that is undecided already only that of whole images, which take most to be seen.
+    """
+    share = ALPHA / len(LEVELS)
+    images = Power("embedding", embedding_power(sample, share / len(sample.plain), seed), "image",
+                   _MIXED.format(2, "image"))  # fmt: skip
+    if undecided:
+        return (images,)
+    return (
+        Power("pixel", pixel_power(sample, share, seed), "sample",
+              "the lowest bit plane of the ciphertext is the image's more often than not"),
+        Power("patch", patch_power(sample, share, seed), "patch", _MIXED.format(2, "patch")),
+        images,
+        Power("identification", identification_power(sample, share, seed), "image",
+              _MIXED.format(MANY, "image")),
+    )  # fmt: skip
+
+
+_MIXED = "{} random directions of the ciphertext's vector follow as many of the {}'s"
+
+
+def pixel_power(sample: Sample, alpha: float, seed: int) -> float | None:
+    """Bits a sample. A bit of the ciphertext agrees with the image's, beyond chance."""
+    plain, cipher = sample.plain_blocks, sample.cipher_blocks
+    if CoupledTables.of(plain, cipher, sample.partners, sample.couples) is None:
+        return None
+    plant = plane_planter(sample)
+    rank = int(alpha * (_SWAPS + 1))
+    limits: dict[
+        float, float
+    ] = {}  # by what was planted: swaps of every planting would take minutes
+
+    def found(bits: float, trial: int) -> bool:
+        planted = plant(bits, seed + trial)
+        tables = CoupledTables.of(plain, planted, sample.partners, sample.couples)
+        assert tables is not None  # the couples are those from above
+        if bits not in limits:
+            swapped = tables.swapped(_SWAPS, np.random.default_rng(seed))
+            limits[bits] = float(np.sort(swapped)[-rank])
+        return tables.score() > limits[bits]
+
+    return smallest(found, _SAMPLE_BITS)
+
+
+def plane_planter(sample: Sample) -> Callable[[float, int], np.ndarray]:
+    """Of bits a sample and a seed to ciphertext blocks whose lowest plane tells so much.
+
+    Ciphertexts of random couples are swapped before, so that no chance agreement stays.
+    """
+    plain, cipher = sample.plain_blocks, sample.cipher_blocks
+    ones = float((plain & 1).mean())
+    names, which = np.unique(sample.couples, return_inverse=True)
+    partner = np.where(sample.partners >= 0, sample.partners, np.arange(len(plain)))
+
+    def plant(bits: float, seed: int) -> np.ndarray:
+        rng = np.random.default_rng(seed)
+        swap = rng.random(len(names)) < 0.5
+        base = cipher[np.where(swap[which], partner, np.arange(len(plain)))]
+        agree = rng.random(plain.shape, np.float32) < _agreement(bits, ones)
+        return np.where(agree, (base & 0xFE) | (plain & 1), base)
+
+    return plant
+
+
+def _agreement(bits: float, ones: float) -> float:
+    """How often a bit must be replaced by the image's to tell so much of it, if it was even."""
+    low, high = 0.0, 1.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        if _told(middle, ones) < bits:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _told(share: float, ones: float) -> float:
+    """Bits that an even bit tells of one that is 1 so often, if it is replaced in this share."""
+    same, other = (1 + share) / 2, (1 - share) / 2
+    out = ones * same + (1 - ones) * other
+    return _binary_entropy(out) - _binary_entropy(same)
+
+
+def _binary_entropy(p: float) -> float:
+    return float(-sum(q * np.log2(q) for q in (p, 1 - p) if q > 0))
+
+
+def patch_power(sample: Sample, alpha: float, seed: int) -> float | None:
+    """Bits a patch, by the linear critic of patches of which whole couples are exchanged."""
+    keep = coupled_blocks(sample, seed)
+    groups = sample.block_groups[keep]
+    if len(np.unique(groups)) < FEWEST_IDENTIFIED:
+        return None
+    x, y = (patch_vectors(blocks[keep]) for blocks in (sample.plain_blocks, sample.cipher_blocks))
+
+    def test(planted: np.ndarray) -> float | None:
+        return canonical_test(
+            x, planted, groups=groups, seed=seed, components=COMPONENTS, permutations=499
+        ).p_value
+
+    return _planted_power(x, y, test, alpha, _PATCH_BITS, seed)
+
+
+def embedding_power(sample: Sample, alpha: float, seed: int) -> float | None:
+    """Bits an image, of one rung."""
+    if not enough(sample):
+        return None
+    x, y = sample.plain[_RUNG], sample.cipher[_RUNG]
+
+    def test(planted: np.ndarray) -> float | None:
+        return rung_estimate(sample, x, planted, 199, seed).p_value
+
+    return _planted_power(x, y, test, alpha, _IMAGE_BITS, seed)
+
+
+def identification_power(sample: Sample, alpha: float, seed: int) -> float | None:
+    """Bits an image, planted into all rungs together, by identification."""
+    if len(np.unique(sample.groups)) < FEWEST_IDENTIFIED:
+        return None
+    x, y = whole(sample.plain), whole(sample.cipher)
+
+    def test(planted: np.ndarray) -> float | None:
+        return identification_p_value(sample, x, planted, 499, seed)
+
+    return _planted_power(x, y, test, alpha, _IMAGE_BITS, seed, MANY)
+
+
+def _planted_power(
+    x: np.ndarray,
+    y: np.ndarray,
+    test: Callable[[np.ndarray], float | None],
+    alpha: float,
+    grid: np.ndarray,
+    seed: int,
+    count: int = 2,
+) -> float | None:
+    if constant(x) or constant(y):
+        return None
+    plant = direction_planter(x, y, count)
+
+    def found(bits: float, trial: int) -> bool:
+        p_value = test(plant(bits, seed + trial))
+        return p_value is not None and p_value <= alpha
+
+    return smallest(found, grid)
+
+
+def direction_planter(
+    x: np.ndarray, y: np.ndarray, count: int
+) -> Callable[[float, int], np.ndarray]:
+    """Of bits and a seed to y with so much of x mixed in.
+
+    So many random whitened directions of y are mixed with as many of x, equal bits in each.
+    """
+    y = y.astype(float)
+    bases = [_basis(v.astype(float)) for v in (x, y)]
+
+    def plant(bits: float, seed: int) -> np.ndarray:
+        rng = np.random.default_rng(seed)
+        rho = np.sqrt(1 - 2.0 ** (-2 * bits / count))  # Gaussian channels
+        (a, _), (b, along) = (_scores(*basis, count, rng) for basis in bases)
+        return y + (rho * a + (np.sqrt(1 - rho**2) - 1) * b) @ along
+
+    return plant
+
+
+def smallest(found: Callable[[float, int], bool], grid: np.ndarray) -> float | None:
+    """The smallest amount of a grid that is found in eight of ten plantings; None if none is.
+
+    Examples
+    --------
+    >>> smallest(lambda bits, trial: bits > 0.3, np.array([0.1, 0.2, 0.4, 0.8]))
+    0.4
+    """
+    low, high = 0, len(grid)
+    while low < high:
+        middle = (low + high) // 2
+        if _often(found, float(grid[middle])):
+            high = middle
+        else:
+            low = middle + 1
+    return float(grid[low]) if low < len(grid) else None
+
+
+def _often(found: Callable[[float, int], bool], bits: float) -> bool:
+    """Whether enough plantings are found; it stops where the rest can change nothing."""
+    need, hits = round(FOUND * TRIALS), 0
+    for trial in range(TRIALS):
+        hits += found(bits, trial)
+        if hits >= need or hits + TRIALS - trial - 1 < need:
+            break
+    return hits >= need
+
+
+def _basis(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Standardised scores along the first principal components, and these scaled back."""
+    u, s, v = np.linalg.svd(values - values.mean(0), full_matrices=False)
+    some = min(int(np.count_nonzero(s > 1e-6 * s[0])), COMPONENTS // 2)
+    return u[:, :some] * np.sqrt(len(values)), s[:some, None] * v[:some] / np.sqrt(len(values))
+
+
+def _scores(
+    along: np.ndarray, back: np.ndarray, count: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same of so many random directions among the components."""
+    some = along.shape[1]
+    weights = np.linalg.qr(rng.normal(size=(some, min(count, some))))[0]
+    return along @ weights, weights.T @ back

@@ -1,0 +1,81 @@
+"""What an audit would have found, and that it clears nothing that it had no power to see."""
+
+import numpy as np
+import pytest
+
+import leakage
+from leakage.audits import levels, power
+from leakage.audits.couples import coupled
+from leakage.audits.findings import Power
+from leakage.audits.pairs import from_arrays
+from leakage.audits.verdicts import verdict
+from leakage.estimators.pixels import pixel_swap_p_value
+
+
+def pairs_of(count, size=48):
+    images = leakage.load_images("scenes", size=size, count=count, seed=5).images
+    return images, leakage.get_scheme("bitplane", bits=8).encrypt(images, bytes(16))
+
+
+@pytest.fixture(scope="module")
+def sample():
+    images, cipher = pairs_of(200)
+    pairs, groups = from_arrays(images, cipher), np.arange(200)
+    collector = levels.Collector(coupled(pairs.shapes, groups), 4096, groups, 0)
+    for pair in pairs:
+        collector.add(*pair)
+    return collector.sample()
+
+
+def test_a_planted_bit_tells_what_it_says(sample):
+    """Against the table of the two bits, counted."""
+    plain = sample.plain_blocks
+    planted = power.plane_planter(sample)(0.01, 0)
+    told = []
+    for plane in range(8):
+        pair = 2 * (plain >> plane & 1).ravel() + (planted >> plane & 1).ravel()
+        joint = np.bincount(pair, minlength=4).reshape(2, 2) / pair.size
+        independent = joint.sum(1, keepdims=True) * joint.sum(0)
+        told.append((joint * np.log2(np.maximum(joint, 1e-300) / independent)).sum())
+    assert told[0] == pytest.approx(0.01, rel=0.1)
+    assert max(told[1:]) < 1e-4
+
+
+def test_what_is_stated_is_found(sample):
+    """Other plantings than those it was measured with: 20 of a power of .8, and below 10 in 1,000.
+
+    Of single samples and of whole images; `benchmarks/audit_power.py` has all views.
+    """
+    views = {view.level: view for view in power.power_of(sample, seed=0)}
+    assert all(view.bits is not None for view in views.values())
+    plant = power.plane_planter(sample)
+    found = [
+        pixel_swap_p_value(
+            sample.plain_blocks, plant(views["pixel"].bits, trial), sample.partners, sample.couples
+        ) <= 0.002
+        for trial in range(100, 110)
+    ]  # fmt: skip
+    assert sum(found) >= 5
+    x, y = levels.whole(sample.plain), levels.whole(sample.cipher)
+    plant = power.direction_planter(x, y, power.MANY)
+    bits = views["identification"].bits
+    found = [
+        levels.identification_p_value(sample, x, plant(bits, trial), 999, trial) <= 0.002
+        for trial in range(100, 120)
+    ]
+    assert sum(found) >= 10
+
+
+def test_sixty_images_are_not_cleared():
+    images, cipher = pairs_of(60)
+    found = leakage.audit(images, cipher, progress=False)
+    assert found.leaks is None
+    assert "too few for what was planted to be seen by embedding" in found.verdict
+
+
+def test_a_verdict_states_every_view():
+    views = [Power("pixel", 2e-4, "sample", ""), Power("embedding", 1.4142, "image", "")]
+    told = verdict(False, [], 0.0, views, 200, 200)
+    assert told.endswith(
+        "in eight of ten cases, 0.0002 bits a sample, 1.4 bits an image (embedding)."
+    )
