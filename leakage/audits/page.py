@@ -13,13 +13,14 @@ from leakage.audits import words
 from leakage.audits.data import to_dict
 from leakage.audits.figures import INK, figure_file, forest, intervals, shown_pictures
 from leakage.audits.findings import Findings
+from leakage.audits.verdicts import LEVELS
 from leakage.estimate import p_text
 from leakage.pictures.thumbnails import data_address, png, thumbnail
 
-_CLASSES = {True: "leak", False: "none", None: "open"}
+_CLASSES = {True: "leak", None: "open", False: "none"}
 _CAPTIONS = {
     "plain": "Images", "cipher": "Their ciphertexts", "most exposed": "The most exposed images",
-    "most exposed, encrypted": "Their ciphertexts",
+    "most exposed, encrypted": "Ciphertexts of the most exposed",
 }  # fmt: skip
 _LARGEST = 256  # side of a picture on the page, in samples
 
@@ -83,8 +84,8 @@ def to_html(audit: Findings) -> str:
     p_values = [] if audit.metrics.empty else audit.metrics["p_value"].dropna()
     return _templates().get_template("report.html.j2").render(
         audit=audit, version=__version__, cards=_cards(audit), strips=_strips(audit),
-        plot=_plot(audit), measures=_measures(audit.metrics), settings=_settings(audit),
-        tested=len(p_values), like_noise=sum(p > 0.01 for p in p_values),
+        matrix=_matrix(audit), plot=_plot(audit), measures=_measures(audit.metrics),
+        settings=_settings(audit), tested=len(p_values), like_noise=sum(p > 0.01 for p in p_values),
     )  # fmt: skip
 
 
@@ -127,10 +128,11 @@ def _cards(audit: Findings) -> list[Card]:
     certified, detectable, exact = audit.certified_bits, audit.detectable_bits, audit.exact
     return [
         Card(
-            "Certified", f"{certified:.3g} bits an image",
+            "Certified", f"{certified:.3g} bits an image" if certified > 0 else "–",
             "at least this much is given away, at 95 % confidence; lower bounds of different "
             "schemes cannot be ranked" if certified > 0
-            else "no lower bound could be certified",
+            else "no amount could be certified, which says nothing against what was found"
+            if audit.leaks else "no amount could be certified",
         ),
         Card(
             "Detectable", "–" if detectable is None else f"{detectable:.2g} bits an image",
@@ -143,6 +145,18 @@ def _cards(audit: Findings) -> list[Card]:
             "not known for this scheme" if exact is None else exact.method,
         ),
     ]  # fmt: skip
+
+
+def _matrix(audit: Findings) -> dict[str, dict[bool | None, list[str]]]:
+    """Names of findings by what looked and what was found, for what was asked at all."""
+    rows = {
+        level: {
+            state: [f.name for f in audit.findings if (f.level, f.leaks) == (level, state)]
+            for state in _CLASSES
+        }
+        for level in LEVELS
+    }
+    return {level: row for level, row in rows.items() if any(row.values())}
 
 
 def _strips(audit: Findings) -> list[Strip]:

@@ -18,7 +18,8 @@ from PIL import Image
 from playwright import sync_api
 
 from leakage.audits import data, figures, writing
-from leakage.audits.findings import Finding
+from leakage.audits.exposure import Exposed
+from leakage.audits.findings import Finding, Power
 from leakage.audits.origin import Folder, Origin
 from leakage.audits.page import to_html
 from leakage.audits.per_image import ImageScores
@@ -53,7 +54,10 @@ def found_leak() -> Audit:
         "sizes": [np.float32(1.5), (2, math.inf)], "not text": "\udcff",
     }  # fmt: skip
     noise = np.random.default_rng(0).integers(0, 256, (3, 600, 32), np.uint8)
-    pictures = {"plain": noise, "cipher": np.ones((8, 9, 9, 3), np.uint8), 'a "<jigsaw>"': noise}
+    pictures = {
+        "plain": noise, "cipher": np.ones((8, 9, 9, 3), np.uint8), 'a "<jigsaw>"': noise,
+        "most exposed": noise, "most exposed, encrypted": noise,
+    }  # fmt: skip
     exact = replace(estimate, kind="exact", low=None, high=None)
     scores = ImageScores(("0f" * 8,), (0,), (63,), {"bit planes": (0.5,)}, (0,))
     origin = Origin(
@@ -62,14 +66,18 @@ def found_leak() -> Audit:
     )  # fmt: skip
     return Audit(
         True, "A <verdict>.", findings, 0.25, None, exact, metrics, settings, pictures, scores,
-        origin,
+        origin, (Exposed(3, NAME, "<b>: 2 bits", 4.5),),
     )  # fmt: skip
 
 
 def found_nothing() -> Audit:
     found = found_leak()
     findings = tuple(replace(finding, leaks=False) for finding in found.findings)
-    return replace(found, leaks=False, findings=findings, certified_bits=0.0, detectable_bits=0.12)
+    power = (Power("pixel", None, "sample", "<b>"), Power("embedding", 0.12, "image", NAME))
+    return replace(
+        found, leaks=False, findings=findings, certified_bits=0.0, detectable_bits=0.12,
+        exposed=(), power=power,
+    )  # fmt: skip
 
 
 def undecided() -> Audit:
