@@ -237,6 +237,7 @@ class _Gathered:
 
 
 def _audit(question: _Question) -> Audit:
+    from leakage.audits.places import where
     from leakage.audits.power import power_of
 
     pairs, known, seed = question.pairs, question.known, question.seed
@@ -272,6 +273,7 @@ def _audit(question: _Question) -> Audit:
         scores=scores,
         origin=question.origin,
         exposed=exposed,
+        where=where(pairs, question.groups, seed) if found else None,
     )
 
 

@@ -4,12 +4,16 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from leakage import __version__
 from leakage.audits.findings import Finding, Findings
 from leakage.estimate import Estimate
+
+if TYPE_CHECKING:
+    from leakage.estimators.leak_maps import LeakMap
 
 #: Version of the form of `to_dict`.
 SCHEMA = 2
@@ -66,9 +70,19 @@ def to_dict(audit: Findings) -> dict[str, object]:
         "scores": None if audit.scores is None else asdict(audit.scores),
         "power": [asdict(view) for view in audit.power],
         "exposed": [asdict(one) for one in audit.exposed],
+        "where": None if audit.where is None else _where(audit.where),
     }
     plain = {key: _plain(value, f"/{key}", infinite) for key, value in data.items()}
     return {**plain, "infinite": infinite}
+
+
+def _where(found: "LeakMap") -> dict[str, object]:
+    rows, columns = found.marked.shape
+    return {
+        "rows": rows, "columns": columns, "patch": found.patch, "stride": found.stride,
+        "marked": int(found.marked.sum()), "most_bits": float(found.bits.max()),
+        "p_value": float(found.p_value), "level": found.level, "method": found.method,
+    }  # fmt: skip
 
 
 def _finding(finding: Finding) -> dict[str, object]:

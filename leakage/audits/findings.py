@@ -1,7 +1,9 @@
 """What an audit found: plain data, of which reports are made."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -10,6 +12,9 @@ from leakage.audits.exposure import Exposed
 from leakage.audits.origin import Origin
 from leakage.audits.per_image import ImageScores
 from leakage.estimate import Estimate
+
+if TYPE_CHECKING:  # at run time it is made where it is needed, for it loads torch
+    from leakage.estimators.leak_maps import LeakMap
 
 Level = Literal["structure", "pixel", "patch", "embedding", "identification"]
 
@@ -90,3 +95,4 @@ class Findings:
     origin: Origin = field(default_factory=Origin, repr=False)
     exposed: tuple[Exposed, ...] = field(default=(), repr=False)
     power: tuple[Power, ...] = field(default=(), repr=False)
+    where: LeakMap | None = field(default=None, repr=False)

@@ -84,7 +84,8 @@ def to_html(audit: Findings) -> str:
     p_values = [] if audit.metrics.empty else audit.metrics["p_value"].dropna()
     return _templates().get_template("report.html.j2").render(
         audit=audit, version=__version__, cards=_cards(audit), strips=_strips(audit),
-        matrix=_matrix(audit), plot=_plot(audit), measures=_measures(audit.metrics),
+        matrix=_matrix(audit), where=Markup(audit.where._repr_html_() if audit.where else ""),
+        plot=_plot(audit), measures=_measures(audit.metrics),
         settings=_settings(audit), tested=len(p_values), like_noise=sum(p > 0.01 for p in p_values),
     )  # fmt: skip
 

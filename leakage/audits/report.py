@@ -47,6 +47,8 @@ class Audit(Findings):
         Title, date, folders, what was read how, and the command that makes it again.
     power : tuple of Power
         Where none was found, what each view would have found.
+    where : LeakMap or None
+        Where a leak was found, the places of the images that show it, if any do.
     exposed : tuple of Exposed
         Where a leak was found, the images whose ciphertexts show more than those of the others.
 

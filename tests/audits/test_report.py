@@ -25,10 +25,12 @@ from leakage.audits.page import to_html
 from leakage.audits.per_image import ImageScores
 from leakage.audits.report import Audit
 from leakage.estimate import FOLDS_DISAGREE, Estimate
+from leakage.estimators.leak_maps import LeakMap
 
 SCHEMA = json.loads(Path(data.__file__).with_name("report.schema.json").read_text())
 NAME = "a_very_long_name_of_a_file_from_somebody" * 5 + "<script>alert('$x$')</script>&.png"
 NOTHING = pd.DataFrame()
+MAP = LeakMap(np.eye(3), np.eye(3) / 2, np.eye(3) > 0, np.array(0.01), 0.01, 8, 4, (16, 16), "<c>")
 
 
 def found_leak() -> Audit:
@@ -66,7 +68,7 @@ def found_leak() -> Audit:
     )  # fmt: skip
     return Audit(
         True, "A <verdict>.", findings, 0.25, None, exact, metrics, settings, pictures, scores,
-        origin, (Exposed(3, NAME, "<b>: 2 bits", 4.5),),
+        origin, (Exposed(3, NAME, "<b>: 2 bits", 4.5),), (), MAP,
     )  # fmt: skip
 
 
@@ -76,7 +78,7 @@ def found_nothing() -> Audit:
     power = (Power("pixel", None, "sample", "<b>"), Power("embedding", 0.12, "image", NAME))
     return replace(
         found, leaks=False, findings=findings, certified_bits=0.0, detectable_bits=0.12,
-        exposed=(), power=power,
+        exposed=(), power=power, where=None,
     )  # fmt: skip
 
 
@@ -106,7 +108,7 @@ def test_the_schema_forbids_what_is_not_described():
 
 def test_the_schema_describes_everything():
     definitions = SCHEMA["$defs"]
-    without = ("exposed", "folder", "metric", "power", "scores")
+    without = ("exposed", "folder", "metric", "power", "scores", "where")
     objects = [SCHEMA, *(definitions[n] for n in ("finding", *without))]
     described = [field for part in objects for field in part["properties"].values()]
     for field in described:
