@@ -237,6 +237,7 @@ class _Gathered:
 
 
 def _audit(question: _Question) -> Audit:
+    from leakage.audits.limits import limits_of
     from leakage.audits.places import where
     from leakage.audits.power import power_of
 
@@ -273,6 +274,7 @@ def _audit(question: _Question) -> Audit:
         scores=scores,
         origin=question.origin,
         exposed=exposed,
+        limits=limits_of(gathered.sample, seed),
         where=where(pairs, question.groups, seed) if found else None,
     )
 

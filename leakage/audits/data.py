@@ -69,6 +69,7 @@ def to_dict(audit: Findings) -> dict[str, object]:
         "settings": audit.settings,
         "scores": None if audit.scores is None else asdict(audit.scores),
         "power": [asdict(view) for view in audit.power],
+        "limits": [asdict(one) for one in audit.limits],
         "exposed": [asdict(one) for one in audit.exposed],
         "where": None if audit.where is None else _where(audit.where),
     }

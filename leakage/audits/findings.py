@@ -79,6 +79,31 @@ class Power:
 
 
 @dataclass(frozen=True)
+class Limit:
+    """What a named adversary, trained on other images, reaches at most.
+
+    Attributes
+    ----------
+    adversary : str
+        What it does.
+    rate : float
+        Its success here, on images that trained nothing.
+    limit : float
+        Upper limit of its success, at 95 % for all adversaries of an audit together.
+    chance : float
+        Success of guessing.
+    trials : int
+        Independent images.
+    """
+
+    adversary: str
+    rate: float
+    limit: float
+    chance: float
+    trials: int
+
+
+@dataclass(frozen=True)
 class Findings:
     """All that an audit found; `leakage.audits.report.Audit` says what each field means."""
 
@@ -96,3 +121,4 @@ class Findings:
     exposed: tuple[Exposed, ...] = field(default=(), repr=False)
     power: tuple[Power, ...] = field(default=(), repr=False)
     where: LeakMap | None = field(default=None, repr=False)
+    limits: tuple[Limit, ...] = field(default=(), repr=False)

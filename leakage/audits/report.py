@@ -49,6 +49,8 @@ class Audit(Findings):
         Where none was found, what each view would have found.
     where : LeakMap or None
         Where a leak was found, the places of the images that show it, if any do.
+    limits : tuple of Limit
+        What named adversaries reach at most.
     exposed : tuple of Exposed
         Where a leak was found, the images whose ciphertexts show more than those of the others.
 

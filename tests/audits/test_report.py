@@ -19,7 +19,7 @@ from playwright import sync_api
 
 from leakage.audits import data, figures, writing
 from leakage.audits.exposure import Exposed
-from leakage.audits.findings import Finding, Power
+from leakage.audits.findings import Finding, Limit, Power
 from leakage.audits.origin import Folder, Origin
 from leakage.audits.page import to_html
 from leakage.audits.per_image import ImageScores
@@ -69,6 +69,7 @@ def found_leak() -> Audit:
     return Audit(
         True, "A <verdict>.", findings, 0.25, None, exact, metrics, settings, pictures, scores,
         origin, (Exposed(3, NAME, "<b>: 2 bits", 4.5),), (), MAP,
+        (Limit(NAME, 0.1, 0.2, 0.05, 60),),
     )  # fmt: skip
 
 
@@ -108,7 +109,7 @@ def test_the_schema_forbids_what_is_not_described():
 
 def test_the_schema_describes_everything():
     definitions = SCHEMA["$defs"]
-    without = ("exposed", "folder", "metric", "power", "scores", "where")
+    without = ("exposed", "folder", "limit", "metric", "power", "scores", "where")
     objects = [SCHEMA, *(definitions[n] for n in ("finding", *without))]
     described = [field for part in objects for field in part["properties"].values()]
     for field in described:

@@ -1,0 +1,35 @@
+"""Upper limits of named adversaries: rarely below the truth, and within reach of it."""
+
+import numpy as np
+
+import leakage
+from leakage.audits.limits import upper_limit
+
+
+def test_limits_of_known_adversaries():
+    """400 of each success: below it in 5 % at most, but for one run in 1,000 (33 of 400)."""
+    rng = np.random.default_rng(0)
+    for success in (0.01, 0.1, 0.5, 0.9):
+        hits = rng.binomial(120, success, 400)
+        below = sum(upper_limit(h / 120, 120) < success for h in hits)
+        assert below <= 33
+
+
+def test_shares_of_groups():
+    """120 groups of five, alike within: trials of a group are one."""
+    rng = np.random.default_rng(1)
+    each = rng.beta(0.5, 1.5, (400, 120))  # mean 1/4
+    hits = rng.binomial(5, each).mean(1) / 5
+    assert sum(upper_limit(rate, 120) < 0.25 for rate in hits) <= 33
+
+
+def test_an_audit_has_them():
+    images = leakage.load_images("scenes", size=48, count=120).images
+    clear = leakage.audit(images, images, progress=False)
+    sealed = leakage.get_scheme("bitplane", bits=8).encrypt(images, bytes(16))
+    found = leakage.audit(images, sealed, progress=False)
+    assert len(clear.limits) == len(found.limits) == 4
+    assert all(one.limit > 0.95 for one in clear.limits[:2])
+    for one in found.limits:
+        assert one.rate < one.limit < one.chance + 0.35
+        assert one.trials == 120
