@@ -15,6 +15,7 @@ from . import (
 )
 from .audits.auditing import audit
 from .audits.comparing import Comparison, compare
+from .audits.planning import plan
 from .audits.report import Audit
 from .audits.tables import audit_table
 from .estimate import Estimate
@@ -84,6 +85,7 @@ __all__ = [
     "pictures",
     "pixel_mi",
     "pixel_mi_in_batches",
+    "plan",
     "plug_in",
     "representations",
     "run_board",

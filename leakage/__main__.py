@@ -98,6 +98,10 @@ def _audit(options: argparse.Namespace) -> int:
     from leakage.audits.reports import read_report, scores_of
     from leakage.audits.writing import check_file, check_output, write_file
 
+    if options.plan:
+        return _plan(options)
+    if options.output is None:
+        raise ValueError("give a folder for the report, with -o")
     if (options.cipher is None) == (options.scheme is None):
         raise ValueError("give a folder of ciphertexts, or --scheme, and not both")
     if options.settings and options.scheme is None:
@@ -127,6 +131,22 @@ def _audit(options: argparse.Namespace) -> int:
         write_file(options.junit, pipeline.to_junit(found, fail_on, got_worse))
         _say(f"tests: {options.junit}")
     return pipeline.exit_code(found.leaks, bool(got_worse), fail_on)
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from leakage.audits.planning import plan
+
+    if options.cipher is not None or options.scheme is not None:
+        raise ValueError("--plan asks of the images alone: give no ciphertexts and no scheme")
+    table = plan(options.plain, groups=options.groups, mode=options.mode, seed=options.seed)
+    _say("bits that are found in eight of ten cases, of a sample, a patch and an image:")
+    _say(table.to_string(float_format="{:.2g}".format, na_rep="nothing"))
+    enough = table.index[table.notna().all(axis=1)]
+    _say(
+        f"{enough[0]} images are enough for an audit to clear what it looked at" if len(enough)
+        else f"{table.index[-1]} images are too few for an audit to clear anything"
+    )  # fmt: skip
+    return 0
 
 
 def _check_apart(output: str | Path | None, *read: str | None) -> None:

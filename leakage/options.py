@@ -7,6 +7,7 @@ from leakage import __version__
 USAGE = """How much do selectively encrypted images still give away, from the shell.
 
     leakage audit PLAIN CIPHER -o REPORT
+    leakage audit PLAIN --plan
     leakage compare REPORT REPORT
     leakage table REPORT REPORT ... -o TABLE.csv
     leakage study GRID.yaml -o RESULTS
@@ -84,7 +85,9 @@ def parser() -> argparse.ArgumentParser:
 def _add_audit_options(audit: argparse.ArgumentParser) -> None:
     audit.add_argument("plain", help="folder of images (PNG, PGM, PPM, TIFF, BMP, JPEG)")
     audit.add_argument("cipher", nargs="?", help="folder of their ciphertexts, of the same names")
-    audit.add_argument("-o", "--output", required=True, help="folder for the report")
+    audit.add_argument("-o", "--output", help="folder for the report")
+    audit.add_argument("--plan", action="store_true", help="no audit: what one of the images "
+                       "would find, by their number, before anything is encrypted")  # fmt: skip
     audit.add_argument(
         "--scheme", help="instead of ciphertexts: a name of leakage.list_schemes(), module:Class, "
         "or a program that is called with the names of a PNG file to read and one to write",
