@@ -26,8 +26,8 @@ HIDDEN = 64
 MIDDLE, SPREAD, SPREAD_OF_DIFFERENCES = 128.0, 64.0, 32.0
 #: Side of the patch whose sums of evidence are taken as they are.
 USUAL_PATCH = 16
-#: Pairs of patches of that side that are read at once.
-AT_ONCE = 512
+#: Pairs of patches of that side that are read at once: what they become stays in the cache.
+AT_ONCE = 64
 
 _BITS = ((np.arange(256)[:, None] >> np.arange(8)) & 1) * 2.0 - 1
 
@@ -230,12 +230,19 @@ class PairCritic(NamedTuple):
         """Of all scores, those of patches first."""
         return (*self.heads, *(f"images: {name}" for name in VIEWS))
 
+    def on(self, device: str) -> "PairCritic":
+        """The same, on a device."""
+        self.network.to(device)
+        self.towers.to(device)
+        return self
+
     def of_patches(self, plain: torch.Tensor, cipher: torch.Tensor) -> np.ndarray:
         """Scores of uint8 patches (n, P, P) with those of as many ciphertexts, (n, heads)."""
         at_once = max(1, AT_ONCE * USUAL_PATCH**2 // plain.shape[-1] ** 2)
+        device = self.network.heads.weight.device
         with torch.inference_mode():
             parts = [
-                self.network(a, b)
+                self.network(a.to(device), b.to(device))
                 for a, b in zip(plain.split(at_once), cipher.split(at_once), strict=True)
             ]
         return torch.cat(parts).cpu().numpy()
