@@ -13,6 +13,7 @@ import csv
 import hashlib
 import io
 import os
+import textwrap
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -169,25 +170,36 @@ def train(
 
 CARD = """# The pretrained critic
 
-What `leakage.patch_mi(critic="pretrained")` and `leakage.leak_map(critic="pretrained")` ask. It
-scores how well a patch and a ciphertext's, or two images' histograms, belong together. Its scores
-prove nothing by themselves: the test exchanges whole ciphertexts between pictures.
+What `leakage.patch_mi(critic="pretrained")` and `leakage.leak_map(critic="pretrained")` ask. It scores how well a patch and a ciphertext's, or two images' histograms, belong together. Its scores prove nothing by themselves: the test exchanges whole ciphertexts between pictures. It says nothing about security.
 
-Made by `python {command}`, with {versions}; seed {seed}, {steps} steps, {ciphers} ciphers,
-{minutes:.0f} minutes on one core of a shared machine. SHA-256 of the weights: `{digest}`.
+Made by `python {command}`, with {versions}, in {minutes:.0f} minutes on one core of a busy machine: {ciphers} ciphers in {steps} steps. SHA-256 of the weights: `{digest}`.
 
-It saw: {scenes} generated scenes of {side} x {side} pixels, a fifth of the time in colour, whose
-channels it reads one by one; crops of 8, 16 and 32 pixels; the simulated ciphers of
-`leakage.estimators.simulated_ciphers`, of these families: {families}.
+It saw {scenes} generated scenes of {side} x {side} pixels, a fifth of the time in colour, whose channels it reads one by one; crops of 8, 16 and 32 pixels; and the simulated ciphers of `leakage.estimators.simulated_ciphers`, of these families: {families}.
 
-It did not see: any photograph; any program of `leakage.schemes`; {left_out}.
+It did not see any photograph, nor any program of `leakage.schemes`. Families that were left out: {left_out}.
 
-Blind spots, known: a keystream that is public, or one for all pictures (no single pair shows it);
-keys of zero that are avoided; equal blocks of a block cipher; what relates the channels of a
-colour image; what lies between places far apart; pictures that change places within a set.
+Blind spots that are known: a keystream that is public, or one for all pictures, for no single pair shows either; what a block cipher does to equal blocks, of which photographs have few; what relates the channels of a colour image; what lies between places far apart; pictures that change places within a set. What it does not find may be there.
 
-Licence: BSD 3-Clause, as the code.
-"""
+`python benchmarks/pretrained.py` measures what it finds, also where it never saw the kind. Licence: BSD 3-Clause, as the code.
+"""  # noqa: E501
+
+
+def card(
+    critic: PairCritic,
+    log: list[dict[str, float]],
+    digest: str,
+    steps: int,
+    command: str,
+    left_out: Sequence[str],
+) -> str:
+    """What it is, what it saw and what it did not."""
+    text = CARD.format(
+        command=command, steps=steps, ciphers=CIPHERS * steps, digest=digest, side=SIDE,
+        versions=stamp("", ["numpy", "torch"])[2:].split(";")[0],
+        minutes=log[-1]["seconds"] / 60 if log else 0, scenes=SCENES + SCENES // 4,
+        families=", ".join(critic.families), left_out=", ".join(left_out) or "none",
+    )  # fmt: skip
+    return "\n\n".join(textwrap.fill(part, 100) for part in text.split("\n\n")) + "\n"
 
 
 def write(folder: Path, critic: PairCritic, log: list[dict[str, float]], args) -> str:
@@ -197,25 +209,11 @@ def write(folder: Path, critic: PairCritic, log: list[dict[str, float]], args) -
     np.savez(packed, heads=critic.heads, families=critic.families, **weights_of(critic))
     digest = hashlib.sha256(packed.getvalue()).hexdigest()
     (folder / f"{NAME}.npz").write_bytes(packed.getvalue())
-    versions = stamp("", ["numpy", "torch"])[2:].split(";")[0]
-    command = "benchmarks/train_critic.py" + "".join(
-        f" --{word.replace('_', '-')} {value if isinstance(value, int) else ' '.join(value)}"
-        for word, value in (
-            ("seed", args.seed),
-            ("steps", args.steps),
-            ("leave_out", args.leave_out),
-        )
-        if value != []
-    )
-    missing = "nothing else is left out" if not args.leave_out else f"{', '.join(args.leave_out)}"
-    (folder / f"{NAME}.md").write_text(CARD.format(
-        command=command, versions=versions, seed=args.seed, steps=args.steps,
-        ciphers=CIPHERS * args.steps, minutes=log[-1]["seconds"] / 60 if log else 0,
-        digest=digest, scenes=SCENES + SCENES // 4, side=SIDE,
-        families=", ".join(critic.families), left_out=missing,
-    ))  # fmt: skip
-    with (folder / f"{NAME}.csv").open("w", newline="") as file:
-        rows = csv.DictWriter(file, log[0] if log else ["step"])
+    command = f"benchmarks/train_critic.py --seed {args.seed} --steps {args.steps}"
+    told = card(critic, log, digest, args.steps, command, args.leave_out)
+    (folder / f"{NAME}.md").write_text(told, encoding="utf8")
+    with (folder / f"{NAME}.csv").open("w", newline="", encoding="utf8") as file:
+        rows = csv.DictWriter(file, log[0] if log else ["step"], lineterminator="\n")
         rows.writeheader()
         rows.writerows(log)
     return digest
