@@ -150,8 +150,8 @@ def asked(
                 "part": part, "what": what, "pictures": pictures, "sets": sets,
                 "p": np.median(p), "largest p": p.max(), "rate": "",
                 "bits": np.median([one.bits for one in found]),
-                "low": np.median([one.low for one in found]),
-                "high": np.median([one.high for one in found]),
+                "low": np.median([one.row()["low"] for one in found]),
+                "high": np.median([one.row()["high"] for one in found]),
                 "told by": found[0].details["head"],
                 "seconds": round((time.time() - start) / sets, 2),
             }  # fmt: skip

@@ -208,7 +208,9 @@ def pretrained_mi(
     flags = []
     if permutations and tested.reach > SMALL_REACH:
         flags.append(f"few pictures: p can be no less than {tested.reach:.2g}")
-    if high > ceiling - NEAR_CEILING:
+    if high is None:
+        flags.append("no patch told from another: 0 is no estimate")
+    elif high > ceiling - NEAR_CEILING:
         flags.append(f"saturated: told apart among {round(2**ceiling)}, there may be far more")
     return Estimate(
         bits, low, high, tested.p_value if permutations else None,
@@ -233,8 +235,13 @@ def _local(scores: np.ndarray) -> np.ndarray:
     return np.stack(found, 1)
 
 
-def _held_out(local: np.ndarray, rng: np.random.Generator) -> tuple[float, float, float, list[int]]:
-    """Mean over groups, with interval: head and factor are chosen on the other half of them."""
+def _held_out(
+    local: np.ndarray, rng: np.random.Generator
+) -> tuple[float, float | None, float | None, list[int]]:
+    """Mean over groups, with interval: head and factor are chosen on the other half of them.
+
+    Where both halves choose 0, the critic tells no patch from another, and has no interval.
+    """
     half = np.zeros(len(local), bool)
     half[rng.permutation(len(local))[: len(local) // 2]] = True
     values, chosen = np.zeros(len(local)), []
@@ -245,6 +252,8 @@ def _held_out(local: np.ndarray, rng: np.random.Generator) -> tuple[float, float
         best = int(np.argmax(np.where(np.isfinite(sure), sure, 0)))  # the first factor is 0
         chosen.append(best)
         values[judged] = local[judged][:, best]
+    if not any(FACTORS[k % len(FACTORS)] for k in chosen):
+        return 0.0, None, None, chosen
     low, high = clustered_interval(values.mean(), values, np.arange(len(values)))
     return float(values.mean()), low, high, chosen
 
