@@ -40,6 +40,8 @@ COUNTABLE, RANDOM = math.factorial(8), 9_999
 FACTORS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.3, -0.02, -0.05, -0.1, -0.2, -0.5)
 #: What a factor other than 0 must gain on those pictures, in standard errors.
 CAUTION = 2.0
+#: And in bits, beyond rounding.
+LEAST = 1e-6
 #: As near to the ceiling, in bits, the true value may be anything above.
 NEAR_CEILING = 0.1
 #: A p-value that cannot be smaller than this is said to be so.
@@ -249,7 +251,7 @@ def _held_out(
         others = local[~judged]
         spread = others.std(0, ddof=1) if len(others) > 1 else np.full(others.shape[1], np.inf)
         sure = others.mean(0) - CAUTION * spread / math.sqrt(len(others))
-        best = int(np.argmax(np.where(np.isfinite(sure), sure, 0)))  # the first factor is 0
+        best = int(np.argmax(np.where(sure > LEAST, sure, 0)))  # the first factor is 0
         chosen.append(best)
         values[judged] = local[judged][:, best]
     if not any(FACTORS[k % len(FACTORS)] for k in chosen):
