@@ -13,12 +13,24 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from scipy.ndimage import maximum_filter
+from scipy.special import logsumexp
 
 from leakage.arguments import check_int, check_one_of, check_seed
 from leakage.devices import found_device
 from leakage.estimate import p_text
-from leakage.estimators.patches import ImagePairs, check_steps
-from leakage.estimators.place_scores import By, Lattice, PlaceScorer, learn_scorer, told
+from leakage.estimators.pair_maps import rolled_scores
+from leakage.estimators.patches import Asked, ImagePairs, check_steps
+from leakage.estimators.place_scores import (
+    By,
+    Lattice,
+    PlaceScorer,
+    fewest,
+    largest_allowed,
+    learn_scorer,
+    steadied,
+    told,
+)
+from leakage.estimators.pretrained import load_critic
 from leakage.estimators.threads import one_thread
 from leakage.estimators.towers import Inputs, Pairs
 from leakage.evidence.exchange import Strata
@@ -36,11 +48,11 @@ PARTS, TEACHING = 5, 3
 JUDGED_TOGETHER = 40
 #: Where every image gets a map: groups of a fold at least, if there are enough, and folds at most.
 FOLD_GROUPS, MOST_FOLDS = 30, 5
+#: Rolls of a ciphertext beside which a single pair is judged, at a level of 5 %.
+ROLLS = 24
 #: Less of the gain nearby than this is the margin of a leak, not the leak: a patch that lies half
 #: inside it gains half as much.
 MARGIN = 0.5
-#: The standard deviation of each place is drawn towards that of all by so many exchanges' worth.
-SHRINKAGE = 20.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,6 +154,7 @@ def leak_map(
     cipher: np.ndarray,
     *,
     over: Over = "set",
+    critic: Asked = "trained",
     groups: np.ndarray | None = None,
     patch: int = 8,
     stride: int | None = None,
@@ -166,6 +179,11 @@ def leak_map(
     over : {"set", "images"}
         One map of what the images have in common: three fifths of the groups teach, the others are
         judged. Or one of every image, judged by what other groups taught.
+    critic : {"trained", "pretrained"}
+        What these images teach, or the critic that the package carries. That one needs no other
+        picture: every pair gets a map of its own, whatever `over`, `by` and `groups` say, in
+        seconds. Its ciphertext is compared with itself, rolled by whole blocks, so that one that
+        tells nothing must be alike everywhere, as noise is, for the level to hold.
     groups : ndarray, shape (N,), optional
         What images have in common, a photograph for instance; by default every image is its own.
         Equal images are one group anyway. At least 10; for maps of every image more than
@@ -199,7 +217,8 @@ def leak_map(
     ------
     ValueError, TypeError
         Images that are not uint8 or of different shapes, too few groups, a patch or a stride that
-        does not fit, an unknown word, a level that exchanges cannot reach.
+        does not fit, an unknown word, a level that exchanges cannot reach, or weights of the
+        pretrained critic that are missing or damaged.
 
     Examples
     --------
@@ -213,30 +232,40 @@ def leak_map(
     >>> found = leak_map(plain, cipher, by="counting")
     >>> float(np.mean(found.mask == ~hidden)) > 0.9
     True
+
+    A single pair is enough for the critic that the package carries:
+
+    >>> found = leak_map(plain[:1], cipher[:1], critic="pretrained")
+    >>> found.bits.shape, float(np.mean(found.mask[0] == ~hidden)) > 0.8
+    ((1, 15, 15), True)
     """
     check_seed(seed)
     for what, word, known in (
-        ("over", over, Over), ("by", by, By), ("inputs", inputs, Inputs),
+        ("over", over, Over), ("critic", critic, Asked), ("by", by, By), ("inputs", inputs, Inputs),
     ):  # fmt: skip
         check_one_of(what, word, get_args(known))
     check_steps(steps)
     permutations = check_permutations(permutations)
     if not 0 < level < 1:
         raise ValueError(f"level must be between 0 and 1, not {level!r}")
-    if permutations < _fewest(level):
+    if permutations < fewest(level):
         raise ValueError(
-            f"permutations must be more than 1 / level, {_fewest(level)}, not {permutations}"
+            f"permutations must be more than 1 / level, {fewest(level)}, not {permutations}"
         )
-    least = 2 * PARTS if over == "set" else 2 * _fewest(level)
+    least = 2 * PARTS if over == "set" else 2 * fewest(level)
+    if critic == "pretrained":
+        least = 1
     images = ImagePairs.of(plain, cipher, groups, patch, least)
     stride = max(1, patch // 2) if stride is None else stride
     check_int("stride", stride)
     if not 1 <= stride <= patch:
         raise ValueError(f"stride must be from 1 to patch, {patch}, not {stride}")
     at = Lattice(int(patch), int(stride), *images.plain.shape[1:3])
-    device = found_device(device)
+    device, rng = found_device(device), np.random.default_rng(seed)
+    if critic == "pretrained":
+        with one_thread():
+            return _of_pairs(images, at, level, rng, device)
     pairs = None if by == "counting" else Pairs.of(images.plain, images.cipher, device)
-    rng = np.random.default_rng(seed)
 
     def learn(rows: np.ndarray) -> PlaceScorer:
         return learn_scorer(images, pairs, rows, at, inputs=inputs, steps=steps, by=by, rng=rng)
@@ -270,27 +299,6 @@ class _Judged(NamedTuple):
         )  # fmt: skip
 
 
-def _fewest(level: float) -> int:
-    """Arrangements that can tell that something has a chance below `level`."""
-    return math.floor(1 / level) + 1
-
-
-def _steadied(variance: np.ndarray, exchanges: int) -> np.ndarray:
-    """Standard deviations of places, drawn towards the mean variance over the last two axes."""
-    mean = variance.mean((-2, -1), keepdims=True)
-    steady = (exchanges * variance + SHRINKAGE * mean) / (exchanges + SHRINKAGE)
-    return np.sqrt(np.where(steady > 0, steady, 1.0))
-
-
-def _largest_allowed(null: np.ndarray, level: float) -> float:
-    """What the statistic may reach so that it exceeds this with a chance below `level`.
-
-    `null`: the statistic of all other arrangements than the one observed.
-    """
-    rank = math.ceil(level * (len(null) + 1)) - 1
-    return float(np.sort(null)[-rank]) if rank else math.inf
-
-
 def _of_set(
     images: ImagePairs,
     at: Lattice,
@@ -318,7 +326,7 @@ def _of_set(
     mean = sum(s.sum((0, 1)) / len(s) for s in sums)
     centred = (s - s.mean(0) - s.mean(1, keepdims=True) + s.mean((0, 1)) for s in sums)
     variance = sum((c**2).sum((0, 1)) / max(len(c) - 1, 1) for c in centred)
-    deviation = _steadied(variance, count)
+    deviation = steadied(variance, count)
     z = [
         (sum(s[np.arange(len(s)), o].sum(0) for s, o in zip(sums, order, strict=True)) - mean)
         / deviation
@@ -327,7 +335,7 @@ def _of_set(
     null = np.array([one.max() for one in z])
     unit = deviation / (count * math.log(2))
     p_value = np.mean(null >= null[0] - 1e-9 * abs(null).max())
-    largest = np.asarray(_largest_allowed(null[1:], level))
+    largest = np.asarray(largest_allowed(null[1:], level))
     found = _Judged(bits / count, z[0] * unit, z[0], unit, largest, p_value)
     return found.as_map(at, level, scorer.name)
 
@@ -337,7 +345,7 @@ def _of_images(
 ) -> LeakMap:
     """A map of every image: its own ciphertext beside those of other groups of its fold."""
     count = len(np.unique(images.groups))
-    folds = min(MOST_FOLDS, max(2, count // max(FOLD_GROUPS, _fewest(level))))
+    folds = min(MOST_FOLDS, max(2, count // max(FOLD_GROUPS, fewest(level))))
     fold = split_by_group(np.arange(count), folds, rng)[images.groups]  # as many groups in each
     parts: list[tuple[np.ndarray, _Judged]] = []
     names = []
@@ -358,6 +366,33 @@ def _of_images(
     return _Judged(*joined).as_map(at, level, method)
 
 
+def _of_pairs(
+    images: ImagePairs, at: Lattice, level: float, rng: np.random.Generator, device: str
+) -> LeakMap:
+    """A map of every pair for itself, by the pretrained critic."""
+    critic = load_critic().on(device)
+    count = ROLLS * fewest(level) // 20
+    found = [
+        _among(rolled_scores(critic, plain, cipher, at, count, rng), level)
+        for plain, cipher in zip(images.plain, images.cipher, strict=True)
+    ]
+    joined = (np.stack(values) for values in zip(*found, strict=True))
+    return _Judged(*joined).as_map(at, level, "pretrained critic")
+
+
+def _among(scores: np.ndarray, level: float) -> _Judged:
+    """The first of k + 1 arrangements of one pair beside the others, (k + 1, rows, columns)."""
+    mean, deviation = scores.mean(0), steadied(scores.var(0), len(scores))
+    z = (scores - mean) / deviation
+    greatest = z.max((1, 2))
+    unit = deviation / math.log(2)
+    bits = (scores[0] - logsumexp(scores, axis=0) + math.log(len(scores))) / math.log(2)
+    return _Judged(
+        bits, z[0] * unit, z[0], unit, np.asarray(largest_allowed(greatest[1:], level)),
+        np.mean(greatest >= greatest[0]),
+    )  # fmt: skip
+
+
 def _beside_others(scores: np.ndarray, level: float) -> _Judged:
     """Each image's own ciphertext beside the others: (n, n, rows, columns) to n maps.
 
@@ -367,12 +402,12 @@ def _beside_others(scores: np.ndarray, level: float) -> _Judged:
     n = len(scores)
     own = np.arange(n)
     mean = scores.mean(1)
-    deviation = _steadied(scores.var(1), n)
+    deviation = steadied(scores.var(1), n)
     z = (scores - mean[:, None]) / deviation[:, None]
     greatest = z.max((2, 3))
     others = greatest[~np.eye(n, dtype=bool)].reshape(n, n - 1)
     mine = greatest[own, own]
-    largest = np.array([_largest_allowed(null, level) for null in others])
+    largest = np.array([largest_allowed(null, level) for null in others])
     p_value = (1 + np.count_nonzero(others >= mine[:, None], axis=1)) / n
     unit = deviation / math.log(2)
     return _Judged(told(scores), z[own, own] * unit, z[own, own], unit, largest, p_value)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from leakage.estimators.critics import Critic
 from leakage.estimators.cross_fitting import doubts
 from leakage.estimators.judging import Judged
 from leakage.estimators.learning import earlier_folds
+from leakage.estimators.pretrained import pretrained_mi
 from leakage.estimators.threads import one_thread
 from leakage.estimators.towers import (
     Inputs,
@@ -30,6 +31,8 @@ from leakage.evidence.permutations import JudgedFold, sequential_test
 from leakage.evidence.samples import image_groups
 from leakage.evidence.splits import split_by_group
 
+#: A critic that these images teach, or the one that the package carries.
+Asked = Literal["trained", "pretrained"]
 #: Patches of a fold that are told apart: all pairs of them are scored.
 JUDGED_PATCHES = 800
 #: The least side of a patch: two convolutions halve it.
@@ -81,6 +84,7 @@ def patch_mi(
     plain: np.ndarray,
     cipher: np.ndarray,
     *,
+    critic: Asked = "trained",
     inputs: Inputs = "both",
     groups: np.ndarray | None = None,
     patch: int = 16,
@@ -94,25 +98,32 @@ def patch_mi(
     A critic of small convolutional towers is trained end to end on raw patches with InfoNCE. It
     learns from two folds of whole groups of images, of which some only say when to stop, and is
     judged on the third: each patch must be told from the others by its ciphertext. Three folds
-    take turns.
+    take turns. With a handful of pictures nothing can be learned: then ask the critic that the
+    package carries, which has seen generated scenes under simulated ciphers and nothing else.
 
     Parameters
     ----------
     plain, cipher : ndarray of uint8, of one shape, (N, H, W) or (N, H, W, 3)
         Images and their ciphertexts.
+    critic : {"trained", "pretrained"}
+        One that is trained on these images, or the package's own, which spends none of them: from
+        two groups on, in seconds.
     inputs : {"gray", "bits", "both"}
         What the critic reads of each sample and of its difference from its neighbours to the left
         and above: numbers, the eight bits, or both. It decides what can be found: upper planes that
         are encrypted are noise of the largest amplitude to whoever reads numbers.
     groups : ndarray, shape (N,), optional
         What images have in common, a photograph for instance; by default every image is its own.
-        Equal images are one group anyway. Folds, interval and p-value go by groups. At least 6.
+        Equal images are one group anyway. Folds, interval and p-value go by groups. At least 6, 2
+        of them for the pretrained critic.
     patch : int
         Side in pixels.
     steps : int
         Of training, at most.
     permutations : int
         Behind the p-value, of each fold that tests. 0: no test, and a quarter of the time is saved.
+        Those of the pretrained critic cost next to nothing: all exchanges of up to eight groups,
+        at least 9,999 random ones of more.
     seed : int
         Of folds, weights, crops and permutations.
     device : {"auto", "cpu", "cuda", "cuda:1", ...}
@@ -128,13 +139,16 @@ def patch_mi(
         test is not misled by it, for it exchanges whole ciphertexts between groups and compares
         patches of one place. Details: ``folds``, ``temperatures``, ``steps`` of each critic,
         ``top1`` (share of ciphertexts that pick out their own patch), ``z`` of the test,
-        ``exchanged``, ``ceiling``.
+        ``exchanged``, ``ceiling``. The pretrained critic tells a patch from those at its place in
+        up to 11 other groups, so its ceiling is low; it has several scores, asked on both sides,
+        and ``details`` has ``reach``, the least p-value that so few pictures allow, ``head``, the
+        score that stands out, ``heads``, the z of each, ``factors``, ``places``.
 
     Raises
     ------
     ValueError, TypeError
         Images that are not uint8 or of different shapes, fewer than six groups, a patch that does
-        not fit, an unknown word, a device that is not there.
+        not fit, an unknown word, a device that is not there, weights that are missing or damaged.
 
     References
     ----------
@@ -151,11 +165,23 @@ def patch_mi(
     >>> found = patch_mi(plain, cipher, inputs="bits", patch=8, steps=60)
     >>> found.bits > 7, found.p_value < 0.001
     (True, True)
+
+    Six pictures are enough for the critic that comes with the package:
+
+    >>> found = patch_mi(plain[:6], cipher[:6], critic="pretrained", patch=8)
+    >>> round(found.p_value * 720), round(found.details["reach"] * 720)
+    (1, 1)
     """
     check_seed(seed)
+    check_one_of("critic", critic, get_args(Asked))
     check_one_of("inputs", inputs, get_args(Inputs))
     permutations = check_permutations(permutations)
     check_steps(steps)
+    if critic == "pretrained":
+        images = ImagePairs.of(plain, cipher, groups, patch, 2)
+        return pretrained_mi(
+            *images, patch=patch, permutations=permutations, seed=seed, device=device
+        )
     images = ImagePairs.of(plain, cipher, groups, patch, 2 * FOLDS)
     pairs = Pairs.of(images.plain, images.cipher, found_device(device))
     rng = np.random.default_rng(seed)

@@ -6,6 +6,7 @@ occurs in own pairs than in others; summed over a patch that sees clear samples 
 better than a network does. The critic sees what no single sample tells.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Literal, NamedTuple
@@ -35,6 +36,8 @@ PRIOR = 1.0
 SMALL_FACTOR = 0.02
 #: Images and places that validate: more would take time and change nothing.
 VALIDATED, VALIDATED_PLACES = 40, 64
+#: The standard deviation of each place is drawn towards that of all by so many exchanges' worth.
+SHRINKAGE = 20.0
 
 
 class Lattice(NamedTuple):
@@ -188,3 +191,24 @@ def told(scores: np.ndarray) -> np.ndarray:
     """
     own = np.einsum("ii...->i...", scores)
     return (own - logsumexp(scores, axis=1) + np.log(len(scores))) / np.log(2)
+
+
+def fewest(level: float) -> int:
+    """Arrangements that can tell that something has a chance below `level`."""
+    return math.floor(1 / level) + 1
+
+
+def steadied(variance: np.ndarray, exchanges: int) -> np.ndarray:
+    """Standard deviations of places, drawn towards the mean variance over the last two axes."""
+    mean = variance.mean((-2, -1), keepdims=True)
+    steady = (exchanges * variance + SHRINKAGE * mean) / (exchanges + SHRINKAGE)
+    return np.sqrt(np.where(steady > 0, steady, 1.0))
+
+
+def largest_allowed(null: np.ndarray, level: float) -> float:
+    """What the statistic may reach so that it exceeds this with a chance below `level`.
+
+    `null`: the statistic of all other arrangements than the one observed.
+    """
+    rank = math.ceil(level * (len(null) + 1)) - 1
+    return float(np.sort(null)[-rank]) if rank else math.inf
