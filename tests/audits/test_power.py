@@ -42,9 +42,10 @@ def test_a_planted_bit_tells_what_it_says(sample):
 
 
 def test_what_is_stated_is_found(sample):
-    """Other plantings than those it was measured with: 20 of a power of .8, and below 10 in 1,000.
+    """Other plantings than those it was measured with, of a power of .8.
 
-    Of single samples (6 plantings, 2 found at least: 1 run in 600) and of identification; `benchmarks/audit_power.py` has all views.
+    Of single samples 2 of 6 at least (fewer in 1 run of 600), of identification 10 of 20 (fewer in
+    1 of 1,000); `benchmarks/audit_power.py` has all views.
     """
     views = {view.level: view for view in power.power_of(sample, seed=0)}
     assert all(view.bits is not None for view in views.values())
