@@ -18,6 +18,7 @@ from leakage.audits.exposure import Exposed, most_exposed
 from leakage.audits.findings import Finding, Power
 from leakage.audits.implied import with_implied
 from leakage.audits.origin import Origin, folders_of, now
+from leakage.audits.outliers import FewImages
 from leakage.audits.pairs import Pairs, from_arrays, from_folders, groups_of
 from leakage.audits.per_image import image_scores
 from leakage.audits.pictures import attacked
@@ -231,6 +232,7 @@ class _Gathered:
 
     structure: Structure
     sizes: Sizes
+    few: FewImages
     sample: Sample
     plain: np.ndarray  # the first few pairs of one shape
     cipher: np.ndarray
@@ -297,15 +299,17 @@ def _gathered(question: _Question) -> _Gathered:
     structure = Structure(pairs, couples, apart=question.known is not None, seed=question.seed)
     collector = levels.Collector(couples, blocks, question.groups, question.seed)
     sizes = Sizes(pairs, question.groups)
+    few = FewImages(pairs, question.groups, question.seed)
     first: list[tuple[np.ndarray, np.ndarray]] = []
     for plain, cipher in tqdm(pairs, "pairs", len(pairs), disable=not question.progress):
         structure.add(plain, cipher)
         collector.add(plain, cipher)
         sizes.add(plain)
+        few.add(plain, cipher)
         if len(first) < _SHOWN and (not first or first[0][0].shape == plain.shape):
             first.append((plain, cipher))
     shown = (np.stack(side) for side in zip(*first, strict=True))
-    return _Gathered(structure, sizes, collector.sample(), *shown)
+    return _Gathered(structure, sizes, few, collector.sample(), *shown)
 
 
 def _answers(question: _Question, gathered: _Gathered) -> tuple[list[Finding], float, pd.DataFrame]:
@@ -321,6 +325,7 @@ def _answers(question: _Question, gathered: _Gathered) -> tuple[list[Finding], f
         lambda: levels.identification_findings(sample, seed),
     ]
     findings = gathered.structure.findings() + gathered.sizes.findings(seed)
+    findings.append(gathered.few.finding())
     findings += question.known.findings if question.known else []
     if question.sources == 1:  # nothing varies that a ciphertext could tell of
         table = _metrics(gathered, question.known, seed)

@@ -1,4 +1,4 @@
-"""Parts of an image that its ciphertext shows as they are."""
+"""Bit planes and parts of an image that its ciphertext shows as they are."""
 
 import numpy as np
 
@@ -9,6 +9,103 @@ from leakage.audits.findings import Finding
 SIDE = 8
 #: Range of values of what shows something: borders and pads do not.
 VARIED = 8
+
+
+#: Samples that a plane must have of the rarer bit, so that it shows something.
+FEWEST_BITS = 16
+
+_CHANNELS = ("red", "green", "blue")
+_SHOWN = 3  # names of images
+
+
+class ClearPlanes:
+    """Bit planes that ciphertexts leave as they are, in all images or in some.
+
+    Attributes
+    ----------
+    in_all : int
+        Planes that vary, and in which no image differs from its ciphertext, as a byte.
+
+    Examples
+    --------
+    >>> plain = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    >>> planes = ClearPlanes()
+    >>> for name, change in (("one", 255), ("two", 0b1111)):
+    ...     counts = np.bincount((plain ^ plain ^ change).ravel(), minlength=256)
+    ...     planes.add(name, plain, counts[None])
+    >>> planes.finding().meaning
+    'In 1 of 2 images some bit planes never change: two (5, 4).'
+    """
+
+    def __init__(self) -> None:
+        self._changed: list[int] = []  # planes of each channel that change somewhere
+        self._varied = 0
+        self._first: np.uint8 | None = None  # sample of all
+        self._some: dict[str, int] = {}
+        self._images = 0
+
+    def add(self, name: str, plain: np.ndarray, counts: np.ndarray) -> None:
+        """Look at an image and the counts of its differences, (channels, 256)."""
+        own = [int(np.bitwise_or.reduce(np.flatnonzero(channel))) for channel in counts]
+        self._changed = [a | b for a, b in zip(self._changed or own, own, strict=True)]
+        self._first = plain.flat[0] if self._first is None else self._first
+        self._varied |= int(np.bitwise_or.reduce(plain ^ self._first, axis=None))
+        self._images += 1
+        channels = plain.reshape(-1, len(own)).T
+        kept = 0
+        for channel, changed in zip(channels, own, strict=True):
+            kept |= _telling(channel, 255 & ~changed)
+        if kept and any(own):  # an image in the clear has a finding of its own
+            self._some[name] = kept
+
+    @property
+    def in_all(self) -> int:
+        return 255 & ~int(np.bitwise_or.reduce(self._changed)) & self._varied
+
+    def finding(self) -> Finding:
+        """What was found."""
+        how = "Look at the XOR of image and ciphertext, one bit plane at a time."
+        if self.in_all or any(self._each()):
+            return Finding("structure", "clear bit planes", True, self._told(), how)
+        if self._some:
+            most = sorted(self._some, key=lambda name: -self._some[name].bit_count())[:_SHOWN]
+            shown = ", ".join(f"{name} ({_planes(self._some[name])})" for name in most)
+            return Finding(
+                "structure", "clear bit planes", True,
+                f"In {len(self._some)} of {self._images} images some bit planes never change: "
+                f"{shown}.", how,
+            )  # fmt: skip
+        none = "Every bit plane changes somewhere."
+        return Finding("structure", "clear bit planes", False, none, how)
+
+    def _each(self) -> list[int]:
+        return [255 & ~changed & self._varied for changed in self._changed]
+
+    def _told(self) -> str:
+        each = self._each()
+        alike = len(set(each)) == 1
+        told = [
+            _planes(planes) if alike else f"{_planes(planes)} of {channel}"
+            for planes, channel in zip(each[:1] if alike else each, _CHANNELS, strict=False)
+            if planes
+        ]
+        one = len(told) == 1 and each[0].bit_count() == 1 and alike
+        words = ("plane", "changes") if one else ("planes", "change")
+        return f"Bit {words[0]} {'; '.join(told)} (7 is the most significant) never {words[1]}."
+
+
+def _telling(samples: np.ndarray, planes: int) -> int:
+    """Those of the planes that show something in these samples, as a byte."""
+    found = 0
+    for plane in range(8):
+        if planes >> plane & 1:
+            ones = int(np.count_nonzero(samples & (1 << plane)))
+            found |= (min(ones, samples.size - ones) >= FEWEST_BITS) << plane
+    return found
+
+
+def _planes(byte: int) -> str:
+    return ", ".join(str(plane) for plane in range(7, -1, -1) if byte >> plane & 1)
 
 
 class ClearParts:

@@ -16,13 +16,13 @@ import numpy as np
 from leakage.audits.couples import Couples, coupled
 from leakage.audits.findings import Finding
 from leakage.audits.pairs import Pairs
-from leakage.audits.parts import VARIED, ClearParts
+from leakage.audits.parts import VARIED, ClearParts, ClearPlanes
 from leakage.audits.runs import OPERATIONS, WINDOW, Shared, SharedRuns, repeated_runs
 from leakage.audits.uneven import CoupledDifferences
 
 _SUMS = (4, 8, 16, 32)  # sides of blocks whose sums are compared, each a multiple of the last
 _LOOKED_AT = 16  # images in which repeated windows and blocks are looked for
-_CHANNELS = ("red", "green", "blue")
+_NO_CHANCE = 8  # different values, or pairs of them, whose counts are kept by no accident
 _FEW = 4  # equal blocks that are no accident
 
 
@@ -61,8 +61,7 @@ class Structure:
         self.images = self.clear = self.flat = self.samples = self.equal_pairs = 0
         self.differences = np.zeros((3 if len(pairs.shapes[0]) == 3 else 1, 256), np.int64)
         self._parts = ClearParts()
-        self._first: np.uint8 | None = None  # sample of all
-        self._varied = 0  # planes in which samples of the images differ, as a byte
+        self._planes = ClearPlanes()
         self._one_value: Counter[str] = Counter()  # images with one difference for all samples
         self._pairs, self._apart, self._seed = pairs, apart, seed
         self._uneven = CoupledDifferences(couples or coupled(pairs.shapes, np.array(pairs.same)))
@@ -71,6 +70,7 @@ class Structure:
         self._ciphers: dict[int, set[bytes]] = {}  # of each image that is equal to no earlier one
         self.repeated_plain = 0
         self.kept: Counter[str] = Counter()
+        self.surely: Counter[str] = Counter()  # of those, what no chance keeps
         self.equal_blocks: Counter[str] = Counter()
         self.equal_ciphers: Counter[str] = Counter()
         self.windows = 0
@@ -95,8 +95,7 @@ class Structure:
         self.images += 1
         self.samples += plain.size
         self.differences += counts
-        self._first = plain.flat[0] if self._first is None else self._first
-        self._varied |= int(np.bitwise_or.reduce(plain ^ self._first, axis=None))
+        self._planes.add(self._pairs.names[self._index], plain, counts)
         if same:
             self.clear += 1
             return  # an image in the clear has everything in common with itself
@@ -121,7 +120,9 @@ class Structure:
     def _look_at_kept(self, plain: np.ndarray, cipher: np.ndarray) -> None:
         one, other = (np.bincount(image.ravel(), minlength=256) for image in (plain, cipher))
         for name, of in _KEPT.items():
-            self.kept[name] += bool(np.array_equal(of(one), of(other)))
+            kept = bool(np.array_equal(of(one), of(other)))
+            self.kept[name] += kept
+            self.surely[name] += int(kept and np.count_nonzero(of(one)) >= _NO_CHANCE)
         for side, one, other in zip((*_SUMS, 0), _sums(plain), _sums(cipher), strict=True):
             self.kept[f"sums {side}"] += bool(one.size and np.array_equal(one, other))
 
@@ -159,7 +160,7 @@ class Structure:
     @property
     def clear_planes(self) -> int:
         """Bit planes that vary, and in which no image differs from its ciphertext, as a byte."""
-        return _unchanged(self.differences.sum(0)) & self._varied
+        return self._planes.in_all
 
     def findings(self) -> list[Finding]:
         """All checks, in a fixed order; p-values are not corrected yet."""
@@ -171,7 +172,7 @@ class Structure:
             found = [
                 self._one_key(encrypted),
                 *found,
-                self._clear_planes(),
+                self._planes.finding(),
                 self._reused(encrypted),
                 self._windows(),
                 self._holes(),
@@ -199,21 +200,6 @@ class Structure:
             f"{count} of {encrypted}: 256 trials find the image." if count
             else "No image has one difference to its ciphertext for all its samples.",
             "Look at image XOR ciphertext, and at ciphertext minus image.",
-        )  # fmt: skip
-
-    def _clear_planes(self) -> Finding:
-        each = [_unchanged(counts) & self._varied for counts in self.differences]
-        alike = len(set(each)) == 1
-        told = [
-            f"{_planes(planes)}" if alike else f"{_planes(planes)} of {channel}"
-            for planes, channel in zip(each[:1] if alike else each, _CHANNELS, strict=False)
-            if planes
-        ]
-        return Finding(
-            "structure", "clear bit planes", bool(told),
-            f"Bit planes {'; '.join(told)} (7 is the most significant) never change." if told
-            else "Every bit plane changes somewhere.",
-            "Look at the XOR of image and ciphertext, one bit plane at a time.",
         )  # fmt: skip
 
     def _reused(self, encrypted: int) -> Finding:
@@ -285,9 +271,11 @@ class Structure:
         found = []
         for name, (meaning, how) in _MEANINGS.items():
             kept = self.kept[name]
+            every, some = kept >= max(most, 1), self.surely[name] > 0
+            told = meaning if every else f"In {kept} of {encrypted} images: {meaning}"
             found.append(Finding(
-                "structure", name, kept >= max(most, 1),
-                meaning if kept >= max(most, 1) else f"Not preserved ({kept} of {encrypted}).", how,
+                "structure", name, every or some,
+                told if every or some else f"Not preserved ({kept} of {encrypted}).", how,
             ))  # fmt: skip
         sides = [side for side in (*_SUMS, 0) if self.kept[f"sums {side}"] >= max(most, 1)]
         blocks = [side for side in sides if side]
@@ -318,15 +306,6 @@ class Structure:
             else f"{new} images come again, with other ciphertexts." if new
             else "No image occurs twice.", how,
         )]  # fmt: skip
-
-
-def _unchanged(counts: np.ndarray) -> int:
-    """Bit planes that no difference of these counts has, as a byte."""
-    return 255 - int(np.bitwise_or.reduce(np.flatnonzero(counts)))
-
-
-def _planes(byte: int) -> str:
-    return ", ".join(str(plane) for plane in range(7, -1, -1) if byte >> plane & 1)
 
 
 def _reuse(meaning: str) -> Finding:

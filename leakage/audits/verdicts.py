@@ -108,7 +108,8 @@ def verdict(
             why = f"are too few for what was planted to be seen by {' and '.join(blind)}"
         return f"Undecided: {pairs} pairs{of} found no leak, and {why}."
     return (
-        "No leak detected: this audit would have detected, in eight of ten cases, "
+        "No leak detected: this audit would have detected, in eight of ten cases and if all images "
+        "leaked alike, "
         f"{', '.join(map(power_text, power))}."
     )
 
