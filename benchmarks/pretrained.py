@@ -206,7 +206,8 @@ def maps(pool: np.ndarray) -> Iterator[Row]:
             c = x ^ (rng.integers(0, 256, x.shape, np.uint8) & hidden)
             one = leakage.leak_map(x[None], c[None], critic="pretrained", seed=s)
             mask = one.mask[0]
-            found.append((mask & inside).sum() / (mask | inside).sum() if clear else mask.any())
+            both = (mask & inside).sum() / (mask | inside).sum()
+            found.append(float(both if clear else mask.any()))
         quarter, middle, three = np.quantile(found, (0.25, 0.5, 0.75))
         yield {
             "part": "maps", "what": what, "pictures": 1, "sets": len(pool), "p": "",
