@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import io
 import os
 import shlex
 import signal
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
+    for stream in (sys.stdout, sys.stderr):  # a word that they cannot write must change no answer
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     options = parser().parse_args(arguments)
     options.command = shlex.join(["leakage", *(sys.argv[1:] if arguments is None else arguments)])
     for name in ("SIGTERM", "SIGHUP"):  # so that what is temporary is removed
@@ -31,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warnings.showwarning = _note
         code = _code_of(lambda: _COMMANDS[options.run](options))
     try:
-        sys.stdout.flush()
+        if sys.stdout is not None:  # as where nobody ever opened it
+            sys.stdout.flush()
     except OSError:  # whoever read our words has gone, or their disk is full; the answer stands
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code
@@ -96,7 +101,7 @@ def _audit(options: argparse.Namespace) -> int:
     from leakage.arguments import check_seed
     from leakage.audits import pipeline
     from leakage.audits.reports import read_report, scores_of
-    from leakage.audits.writing import check_file, check_output, write_file
+    from leakage.audits.writing import write_file
 
     if options.plan:
         return _plan(options)
@@ -111,11 +116,7 @@ def _audit(options: argparse.Namespace) -> int:
     if before is not None:
         scores_of(before, options.baseline)  # what it lacks is told now
     check_seed(options.seed)
-    for written in (options.output, options.junit):
-        _check_apart(written, options.plain, options.cipher)
-    check_output(options.output)
-    if options.junit is not None:
-        check_file(options.junit)
+    _check_written(options)
     found = _found(options)
     found = replace(found, origin=replace(found.origin, command=options.command))
     paths = found.save(options.output)
@@ -131,6 +132,20 @@ def _audit(options: argparse.Namespace) -> int:
         write_file(options.junit, pipeline.to_junit(found, fail_on, got_worse))
         _say(f"tests: {options.junit}")
     return pipeline.exit_code(found.leaks, bool(got_worse), fail_on)
+
+
+def _check_written(options: argparse.Namespace) -> None:
+    """Refuse places for the report, and for tests beside it, before any work."""
+    from leakage.audits.writing import FILES, check_file, check_output
+
+    for written in (options.output, options.junit):
+        _check_apart(written, options.plain, options.cipher)
+    check_output(options.output)
+    if options.junit is not None:
+        check_file(options.junit)
+        report = Path(options.output).resolve()
+        if Path(options.junit).resolve() in (report, *(report / name for name in FILES)):
+            raise ValueError(f"--junit {options.junit} is where the report goes; name another file")
 
 
 def _plan(options: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -350,8 +351,8 @@ def _metrics(gathered: _Gathered, known: _Known | None, seed: int) -> pd.DataFra
 
 
 def _settings(question: _Question) -> dict[str, object]:
-    shapes = question.pairs.shapes
-    sizes = [f"{width}x{height}" for height, width, *_ in (min(shapes), max(shapes))]
+    shapes = sorted(question.pairs.shapes, key=prod)
+    sizes = [f"{width}x{height}" for height, width, *_ in (shapes[0], shapes[-1])]
     return {
         "pairs": len(shapes),
         "independent images": question.sources,

@@ -65,13 +65,18 @@ def most_exposed(
     views = {name: scores.views[name] for name in _AMOUNTS if name in scores.views}
     far = np.array([_far(np.array(values)) for values in views.values()])
     clear = np.array(scores.clear)
-    more = np.bitwise_count((clear & ~np.bitwise_and.reduce(clear)).astype(np.uint8))
+    bits = clear[:, None] >> np.arange(8) & 1
+    usual = (
+        bits.mean(0) >= 0.5
+    )  # an image in which a plane is constant does not have it in the clear
+    more = (bits & ~usual).sum(1)
     strongest = far.max(0)
-    order = np.lexsort((-strongest, -more.astype(int)))[:count]
+    order = np.lexsort((-strongest, -more))[:count]
     return tuple(
         Exposed(
             scores.numbers[i], names[scores.numbers[i]],
-            f"{more[i]} bit planes are in the clear that are not in every image" if more[i]
+            f"{more[i]} bit plane{'s' * bool(more[i] != 1)} in the clear that most have not"
+            if more[i]
             else _why(list(views)[int(far[:, i].argmax())], views, int(i)),
             round(float(strongest[i]), 2),
         )

@@ -11,6 +11,12 @@ from leakage.audits.findings import Findings
 from leakage.audits.latex import to_latex
 from leakage.audits.page import to_html
 
+#: Of a report, all that there may be.
+FILES = (
+    "report.html", "report.json", "findings.tex", "estimates.svg", "estimates.png", "pictures.svg",
+    "pictures.png",
+)  # fmt: skip
+
 
 def save(audit: Findings, folder: str | Path) -> dict[str, Path]:
     """Write ``report.html``, ``report.json``, ``findings.tex`` and the figures into a folder.

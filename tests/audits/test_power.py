@@ -77,6 +77,4 @@ def test_sixty_images_are_not_cleared():
 def test_a_verdict_states_every_view():
     views = [Power("pixel", 2e-4, "sample", ""), Power("embedding", 1.4142, "image", "")]
     told = verdict(False, [], 0.0, views, 200, 200)
-    assert told.endswith(
-        "in eight of ten cases, 0.0002 bits a sample, 1.4 bits an image (embedding)."
-    )
+    assert told.endswith("leaked alike, 0.0002 bits a sample, 1.4 bits an image (embedding).")
