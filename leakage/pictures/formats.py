@@ -22,6 +22,7 @@ _SAMPLES_A_BYTE = 1_400
 _LONGEST_HEADER = 4096  # of PGM and PPM, with comments
 #: How the Exif data of a JPEG file begin.
 EXIF = b"Exif\0\0"
+_XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:=[\"']|>)\s*([1-8])\s*[\"'<]")
 _ORIENTATION = 274  # a tag of TIFF and Exif
 #: Bytes of a value of each type of TIFF.
 _TIFF_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
@@ -65,6 +66,8 @@ def kind_of(file: BinaryIO) -> str:
 def check_size(facts: Facts, stored: int) -> None:
     """Refuse what would fill the memory, and what `stored` bytes cannot hold."""
     height, width, bands = facts[:3]
+    if height < 1 or width < 1:
+        raise ValueError("has no pixels")
     if height * width > MOST_PIXELS:
         raise ValueError(
             f"is {width}x{height} pixels, more than {MOST_PIXELS:,}; cut it into several files"
@@ -89,29 +92,40 @@ def check_png(file: BinaryIO, whole: bool) -> Facts:
         The orientation of its eXIf chunk, and the colours of its palette.
     """
     file.seek(8)
-    orientation, colours, header = 1, 0, b""
+    orientation, colours, header, samples = 1, 0, b"", False
     for kind, length in _chunks(file):
-        if kind == b"tRNS":
-            raise ValueError("has transparent pixels; flatten it first")
-        if kind == b"acTL":
-            raise ValueError("is an animation; save one picture of it")
         if not header:
             header = _checked(file, kind, length)
             _check_png_header(kind, header)
         elif kind == b"eXIf":
             orientation = orientation_of(_checked(file, kind, length))
-        elif kind[:1].islower() or (kind == b"IDAT" and not whole):
-            file.seek(length + 4, 1)
-        else:  # a decoder has to understand it
-            _checked(file, kind, length)
+        else:
+            _pass_chunk(file, kind, length, whole)
         if kind == b"PLTE":
+            if colours or samples:
+                raise ValueError("cannot be read (a second palette, or one after the samples)")
             colours = length // 3
+        samples = samples or kind == b"IDAT"
         if kind == b"IEND":
             break
     if header[9] == _PALETTE and not colours:
         raise ValueError("cannot be read (a PNG file of a palette without its colours)")
     width, height = struct.unpack_from(">II", header)
     return Facts(height, width, 3 if header[9] == _RGB else 1, orientation, colours or 256)
+
+
+def _pass_chunk(file: BinaryIO, kind: bytes, length: int, whole: bool) -> None:
+    """Go to the next chunk, and check this one if a decoder has to understand it."""
+    if kind == b"tRNS":
+        raise ValueError("has transparent pixels; flatten it first")
+    if kind == b"acTL":
+        raise ValueError("is an animation; save one picture of it")
+    if kind[:1].islower() or (kind == b"IDAT" and not whole):
+        file.seek(length + 4, 1)
+    elif kind in (b"PLTE", b"IDAT", b"IEND"):
+        _checked(file, kind, length)
+    else:
+        raise ValueError(f"cannot be read (a chunk {kind!r} that no standard has)")
 
 
 def _check_png_header(kind: bytes, content: bytes) -> None:
@@ -181,7 +195,7 @@ def _checked(file: BinaryIO, kind: bytes, length: int) -> bytes:
 def check_jpeg(file: BinaryIO) -> Facts:
     """Refuse a JPEG file that is not 8 bits of one or three components."""
     file.seek(2)
-    orientation = 1
+    turned: list[tuple[bytes, int]] = []
     while True:
         marker = _next_marker(file)
         if marker in (0xDA, 0xD9):
@@ -190,8 +204,8 @@ def check_jpeg(file: BinaryIO) -> Facts:
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             break
         content = _exactly(file, max(length, 0))
-        if marker == 0xE1 and content.startswith(EXIF):
-            orientation = orientation_of(content)
+        if marker == 0xE1:
+            turned += _turned(content)
     depth, height, width, components = struct.unpack(">BHHB", _exactly(file, 6))
     if marker not in (0xC0, 0xC1, 0xC2, 0xC9, 0xCA):
         raise ValueError("is lossless or hierarchical JPEG; convert it to PNG")
@@ -201,7 +215,26 @@ def check_jpeg(file: BinaryIO) -> Facts:
         raise ValueError(f"has {components} components, CMYK perhaps; convert it to gray or RGB")
     if height == 0:
         raise ValueError("says its height only at its end; save it again")
-    return Facts(height, width, components, orientation)
+    return Facts(height, width, components, _orientation(turned))
+
+
+def _turned(content: bytes) -> list[tuple[bytes, int]]:
+    """What an APP1 segment of JPEG says of the orientation, and in which form."""
+    if content.startswith(EXIF):
+        return [(EXIF, orientation_of(content))]
+    said = _XMP_ORIENTATION.search(content)
+    return [(b"XMP", int(said[1]))] if said else []
+
+
+def _orientation(turned: list[tuple[bytes, int]]) -> int:
+    """The one orientation that all segments tell."""
+    values = {value for _, value in turned} or {1}
+    if len(values) > 1 or (values != {1} and EXIF not in dict(turned)):
+        raise ValueError(
+            "is turned by XMP, or by two Exif segments, which decoders read differently; save it "
+            "upright, without the tags"
+        )
+    return values.pop()
 
 
 def _next_marker(file: BinaryIO) -> int:
@@ -240,7 +273,9 @@ def check_bmp(file: BinaryIO) -> Facts:
     start, row = struct.unpack_from("<I", head, 10)[0], (width * bits + 31) // 32 * 4
     if width < 1 or start + row * abs(height) > stored:
         raise ValueError("cannot be read (it is cut off)")
-    return Facts(abs(height), width, 3 if bits == 24 else 1, colours=colours or 256)
+    # the colours of 24 bits are a hint for screens of few
+    shown = 256 if bits == 24 else colours or 256
+    return Facts(abs(height), width, 3 if bits == 24 else 1, colours=shown)
 
 
 def check_netpbm(file: BinaryIO) -> Facts:
@@ -248,10 +283,10 @@ def check_netpbm(file: BinaryIO) -> Facts:
     stored = file.seek(0, 2)
     file.seek(0)
     start = file.read(_LONGEST_HEADER)
-    number = rb"(?:\s|#[^\r\n]*[\r\n])+(\d{1,9})"
+    number = rb"\s(?:\s|#[^\r\n]*[\r\n])*(\d{1,9})"
     head = re.match(rb"P([2356])" + 3 * number + rb"\s", start)
     if head is None:
-        raise ValueError("cannot be read (its header is damaged)")
+        raise ValueError("cannot be read (its header is damaged, or a comment touches a number)")
     width, height, most = (int(head[i]) for i in (2, 3, 4))
     if most != 255:
         bits = ", 16 bits each" if most > 255 else ", not 255"
@@ -264,6 +299,8 @@ def check_netpbm(file: BinaryIO) -> Facts:
         body = file.read()
         if b"#" in body:
             raise ValueError("has comments among its samples; save it again")
+        if re.search(rb"[^\s\d]", body):
+            raise ValueError("cannot be read (something among its samples is no number)")
         found = len(body.split())
     if found != wanted:
         raise ValueError(

@@ -63,7 +63,10 @@ def _pillow() -> Iterator[None]:
             warnings.simplefilter("ignore")  # of tags that are no concern here
             yield
     except Exception as error:
-        raise ValueError(f"cannot be read ({error or type(error).__name__})") from None
+        told = str(error) or type(error).__name__
+        if "cannot identify" in told or "Token too long" in told:  # with addresses, or with samples
+            told = "its header is damaged"
+        raise ValueError(f"cannot be read ({told})") from None
 
 
 @contextmanager

@@ -2,7 +2,9 @@
 
 import io
 import re
+import struct
 import time
+import zlib
 
 import cv2
 import numpy as np
@@ -12,6 +14,7 @@ import tifffile
 from pictures.files import all_files
 from PIL import Image
 
+from leakage.pictures.formats import exif_of
 from leakage.pictures.reading import read_header, read_image
 
 FILES = all_files()
@@ -141,3 +144,56 @@ def test_a_palette_without_colours(tmp_path):
     file.write_bytes(content[:at] + content[at + 12 + length :])
     with pytest.raises(ValueError, match="a palette without its colours"):
         read_image(file)
+
+
+def chunk(kind, content):
+    body = kind + content
+    return struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
+
+
+def png(*chunks):
+    header = struct.pack(">IIBBBBB", 2, 2, 8, 3, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + b"".join(chunks) + chunk(b"IEND", b"")
+
+
+PALETTE = chunk(b"PLTE", bytes(range(6)))
+SAMPLES = chunk(b"IDAT", zlib.compress(bytes([0, 0, 1, 0, 1, 0])))
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (png(PALETTE, chunk(b"ABCD", b"x"), SAMPLES), "no standard has"),
+        (png(PALETTE, PALETTE, SAMPLES), "a second palette"),
+        (png(SAMPLES, PALETTE), "after the samples"),
+        (b"P2 2 2 255\n1 1_2 3 4\n", "is no number"),
+        (b"P2 2 2 255\n1 +2 3 4\n", "is no number"),
+        (b"P5 0 0 255\n", "has no pixels"),
+        (b"P5\n2#c\n2\n255\n0000", "a comment touches a number"),
+    ],
+)
+def test_files_that_are_none_are_refused(content, reason):
+    with pytest.raises(ValueError, match=reason):
+        read_image(content)
+
+
+def test_a_palette_in_its_place_is_read():
+    assert read_image(png(PALETTE, SAMPLES)).shape == (2, 2, 3)
+
+
+def segments(*parts):
+    """A JPEG file with these APP1 segments."""
+    file = io.BytesIO()
+    Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).save(file, "JPEG")
+    app1 = b"".join(b"\xff\xe1" + struct.pack(">H", len(p) + 2) + p for p in parts)
+    return file.getvalue()[:2] + app1 + file.getvalue()[2:]
+
+
+def test_orientation_that_decoders_read_differently():
+    six, xmp = exif_of(6), b'http://ns.adobe.com/xap/1.0/\0<x tiff:Orientation="6"/>'
+    for parts in ((exif_of(1), six), (six, exif_of(1)), (xmp,), (exif_of(3), xmp)):
+        with pytest.raises(ValueError, match="which decoders read differently"):
+            read_image(segments(*parts))
+    upright = read_image(segments())
+    for parts in ((six,), (six, six), (six, xmp)):
+        assert np.array_equal(read_image(segments(*parts)), np.rot90(upright, -1))
