@@ -226,6 +226,23 @@ def test_words_that_find_no_room_do_not_change_the_answer(folder):
     assert done.returncode == 1
 
 
+def test_an_output_that_was_never_there_changes_nothing(folder):
+    """As under a daemon: its number is closed, and Python has no stream of it."""
+    command = [sys.executable, "-m", "leakage", "cache"]
+    closed = ["sh", "-c", 'exec "$@" >&- 2>&-', "sh", *command]
+    assert subprocess.run(closed, env=ENVIRONMENT, check=False).returncode == 0
+
+
+def test_an_output_that_lacks_letters_does_not_change_the_answer(folder):
+    arguments = ["audit", "plain", "--scheme", "identity", "-o", "ber\u00efcht"]
+    done = subprocess.run(
+        [sys.executable, "-m", "leakage", *arguments],
+        env=ENVIRONMENT | {"PYTHONIOENCODING": "ascii"}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert b"ber\\xefcht" in done.stdout
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_nothing_is_left_behind(folder, number):
     """The plain pictures that a program is given are removed, and the program ends."""

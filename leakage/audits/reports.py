@@ -59,7 +59,8 @@ def _well_formed(report: dict[str, Any]) -> bool:
     findings, settings = report.get("findings"), report.get("settings")
     return (
         _one_of(report.get("leaks", ""), (True, False, None))
-        and all(isinstance(report.get(name), str) for name in ("verdict", "title", "made"))
+        and isinstance(report.get("verdict"), str)
+        and all(isinstance(report.get(name, ""), str) for name in ("title", "made"))
         and isinstance(settings, dict)
         and isinstance(settings.get("scheme", ""), str | None)
         and isinstance(findings, list)

@@ -1,5 +1,6 @@
 """What a pipeline asks of an audit: exit codes, a baseline, tests in JUnit's XML, a table."""
 
+import json
 import re
 import subprocess
 import sys
@@ -163,3 +164,44 @@ def test_the_workflow_in_the_book(tmp_path):
     command = next(step["run"] for step in steps if step.get("run", "").startswith("leakage "))
     options = parser().parse_args(command.split()[1:])
     assert (options.fail_on, options.junit) == ("leak", "audit.xml")
+
+
+def damaged(report):
+    """Reports that no audit wrote, and what they are."""
+    huge = 10**30
+    scores = report["scores"]
+    yield "units", {"scores": {**scores, "units": [huge] * len(scores["units"])}}
+    yield "negative units", {"scores": {**scores, "units": [-5] * len(scores["units"])}}
+    yield "no byte", {"scores": {**scores, "clear": [999] * len(scores["clear"])}}
+    views = {name: [1e308] * len(values) for name, values in scores["views"].items()}
+    yield "no bits", {"scores": {**scores, "views": views}}
+    yield "title", {"title": ["a"]}
+    yield "scheme", {"settings": {**report["settings"], "scheme": 5}}
+    yield "p", {"findings": [{**report["findings"][0], "p_value": "x"}]}
+    yield "schema", {"schema": True}
+
+
+def test_damaged_reports_are_named(tmp_path, capsys):
+    images = leakage.load_images("scenes", size=32, count=30).images
+    leakage.audit(images, images ^ 1, progress=False).save(tmp_path / "whole")
+    whole = tmp_path / "whole" / "report.json"
+    report = json.loads(whole.read_text("utf8"))
+    for what, part in damaged(report):
+        bad = tmp_path / "bad.json"
+        bad.write_text(json.dumps(report | part))
+        for arguments in (["compare", bad, whole], ["table", bad, "-o", tmp_path / "t.csv"]):
+            if arguments[0] == "table" and "scores" in part:
+                continue
+            assert main(list(map(str, arguments))) == 2, what
+            assert "bad.json" in capsys.readouterr().err
+    for text in ('{"schema": NaN}', f'{{"schema": {"1" * 5000}}}', "[" * 100_000):
+        bad.write_text(text)
+        assert main(["compare", str(bad), str(whole)]) == 2
+        assert "bad.json" in capsys.readouterr().err
+
+
+def test_tests_never_take_the_place_of_the_report(folders, monkeypatch, capsys):
+    monkeypatch.chdir(folders)
+    for junit in ("never", "never/report.json"):
+        assert main(["audit", "plain", "planes3", "-o", "never", "--junit", junit]) == 2
+        assert "is where the report goes" in capsys.readouterr().err
