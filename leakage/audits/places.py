@@ -10,6 +10,8 @@ from leakage.estimators.leak_maps import LeakMap, leak_map
 MOST, FEWEST, BYTES = 60, 20, 1 << 27
 #: Chance that a map without a leak marks any place.
 LEVEL = 0.01
+#: Behind its threshold: more than that level needs.
+EXCHANGES = 299
 
 _PLACES = 32  # a side, about
 
@@ -52,6 +54,7 @@ def where(pairs: Pairs, groups: np.ndarray, seed: int) -> LeakMap | None:
         return None
     plain, cipher = (np.stack(side) for side in zip(*map(pairs.read, chosen), strict=True))
     found = leak_map(
-        plain, cipher, by="counting", level=LEVEL, patch=2 * stride, stride=stride, seed=seed
-    )
+        plain, cipher, by="counting", level=LEVEL, patch=2 * stride, stride=stride,
+        permutations=EXCHANGES, seed=seed,
+    )  # fmt: skip
     return found if found.marked.any() else None

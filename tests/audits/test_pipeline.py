@@ -70,9 +70,9 @@ def test_words_that_are_no_conditions(text):
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    """Sixty scenes, under AES and with two and three planes encrypted."""
+    """Forty scenes, under AES and with two and three planes encrypted."""
     place = tmp_path_factory.mktemp("pipeline")
-    images = leakage.load_images("scenes", size=40, count=60).images
+    images = leakage.load_images("scenes", size=40, count=40).images
     sides = {"plain": images}
     for bits in (2, 3, 8):
         scheme = leakage.get_scheme("bitplane", bits=bits)
@@ -105,8 +105,8 @@ def test_a_pipeline_fails_on_a_leak_and_passes_on_aes(folders, monkeypatch, caps
         assert main(["table", "before", "aes", "worse", "-o", f"r/all{suffix}"]) == 0
     table = pd.read_csv("r/all.csv", index_col="audit")
     assert table.index.tolist() == ["before", "aes", "worse"]
-    assert table["answer"].tolist() == ["leak", "open", "leak"]  # of 60 nobody is cleared
-    assert table["pairs"].tolist() == [60, 60, 60]
+    assert table["answer"].tolist() == ["leak", "open", "leak"]  # of 40 nobody is cleared
+    assert table["pairs"].tolist() == [40, 40, 40]
     assert "bits" not in Path("r/all.html").read_text("utf8").replace("size", "")
 
 

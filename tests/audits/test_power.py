@@ -8,7 +8,7 @@ from leakage.audits import levels, power
 from leakage.audits.couples import coupled
 from leakage.audits.findings import Power
 from leakage.audits.pairs import from_arrays
-from leakage.audits.verdicts import verdict
+from leakage.audits.verdicts import ALPHA, LEVELS, verdict
 from leakage.estimators.pixels import pixel_swap_p_value
 
 
@@ -44,24 +44,24 @@ def test_a_planted_bit_tells_what_it_says(sample):
 def test_what_is_stated_is_found(sample):
     """Other plantings than those it was measured with, of a power of .8.
 
-    Of single samples 2 of 6 at least (fewer in 1 run of 600), of identification 10 of 20 (fewer in
+    Of single samples 1 of 4 at least (none in 1 run of 600), of identification 10 of 20 (fewer in
     1 of 1,000); `benchmarks/audit_power.py` has all views.
     """
-    views = {view.level: view for view in power.power_of(sample, seed=0)}
-    assert all(view.bits is not None for view in views.values())
+    level = ALPHA / len(LEVELS)
+    bits = power.pixel_power(sample, level, seed=0)
     plant = power.plane_planter(sample)
     found = [
         pixel_swap_p_value(
-            sample.plain_blocks, plant(views["pixel"].bits, trial), sample.partners, sample.couples
-        ) <= 0.002
-        for trial in range(100, 106)
+            sample.plain_blocks, plant(bits, trial), sample.partners, sample.couples
+        ) <= level
+        for trial in range(100, 104)
     ]  # fmt: skip
-    assert sum(found) >= 2
+    assert sum(found) >= 1
     x, y = levels.whole(sample.plain), levels.whole(sample.cipher)
     plant = power.direction_planter(x, y, power.MANY)
-    bits = views["identification"].bits
+    bits = power.identification_power(sample, level, seed=0)
     found = [
-        levels.identification_p_value(sample, x, plant(bits, trial), 999, trial) <= 0.002
+        levels.identification_p_value(sample, x, plant(bits, trial), 999, trial) <= level
         for trial in range(100, 120)
     ]
     assert sum(found) >= 10
