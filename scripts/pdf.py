@@ -13,7 +13,8 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 MARGINS = dict.fromkeys(("left", "right"), "18mm") | dict.fromkeys(("top", "bottom"), "16mm")
-# The page alone, without the site around it; folded code stays folded, folded solutions are opened.
+# The page alone, without the site around it. Folded code is left out: paper does not unfold, and
+# the site's own script would open it at print, blank. Folded solutions are opened.
 PRINT = """
 .bd-sidebar, .bd-header, .bd-header-article, .bd-footer, .prev-next-footer, .search-button,
 .header-article-items, #pst-skip-link, .skip-link, button, .admonition.toggle > .toggle-button
@@ -21,6 +22,7 @@ PRINT = """
 .bd-main, .bd-content, .bd-article, .bd-article-container, .bd-container, .bd-container__inner
   { max-width: none !important; width: 100% !important; padding: 0 !important;
     margin: 0 !important; }
+details.hide { display: none !important; }
 section > section > h1 { break-before: page; }
 figure, tr, .cell_output img { break-inside: avoid; }
 pre, div.highlight { break-inside: auto !important; }

@@ -35,7 +35,8 @@ _STYLE = """<style>
 .frame-player.live figure[hidden] { display: none; }
 @media print {
   .frame-player.live .controls { display: none; }
-  .frame-player.live figure, .frame-player.live figure[hidden] { display: block; width: 8rem; }
+  .frame-player.live figure { width: 8rem; }
+  .frame-player.live figure[hidden] { display: block !important; }
   .frame-player.live img { width: 100%; }
 }
 </style>"""

@@ -227,3 +227,15 @@ def test_print_shows_the_text_and_nothing_else(browser, address):
         assert not any(e.is_visible() for e in reader.page.locator(left_out).all()), left_out
     assert reader.page.evaluate(TOO_WIDE) == []
     reader.context.close()
+
+
+def test_on_paper_a_player_is_a_film_strip(browser, address):
+    reader = Reader(browser, address, "light", width=800)
+    reader.open("notebooks/comparison")
+    frames = reader.page.locator(".frame-player figure")
+    assert frames.count() > 2
+    assert sum(frame.is_visible() for frame in frames.all()) == 1
+    reader.page.emulate_media(media="print")
+    assert all(frame.is_visible() for frame in frames.all())
+    assert not any(box.is_visible() for box in reader.page.locator(".frame-player .controls").all())
+    reader.context.close()
