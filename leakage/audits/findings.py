@@ -89,7 +89,8 @@ class Limit:
     rate : float
         Its success here, on images that trained nothing.
     limit : float
-        Upper limit of its success, at 95 % for all adversaries of an audit together.
+        Upper limit of its success, at 95 % for all adversaries of an audit together; no less than
+        that of guessing.
     chance : float
         Success of guessing.
     trials : int

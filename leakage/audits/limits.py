@@ -73,7 +73,9 @@ def limits_of(sample: Sample, seed: int) -> tuple[Limit, ...]:
     }
     return tuple(
         Limit(
-            name, attack.rate, upper_limit(attack.rate, sources, ERROR / len(named)),
+            name, attack.rate,
+            # whoever does worse may guess instead
+            max(attack.chance, upper_limit(attack.rate, sources, ERROR / len(named))),
             attack.chance, sources,
         )
         for name, attack in named.items()

@@ -33,3 +33,4 @@ def test_an_audit_has_them():
     for one in found.limits:
         assert one.rate < one.limit < one.chance + 0.4
         assert one.trials == 60
+        assert one.limit >= one.chance
