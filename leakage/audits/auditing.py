@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from leakage import __version__, metrics
 from leakage.arguments import check_images, check_one_of, check_seed
-from leakage.audits.couples import coupled
+from leakage.audits.couples import coupled, kinds_of
 from leakage.audits.exposure import Exposed, most_exposed
 from leakage.audits.findings import Finding, Power
 from leakage.audits.implied import with_implied
@@ -33,7 +33,7 @@ from leakage.audits.schemes import (
     scheme_key,
     scheme_text,
 )
-from leakage.audits.sizes import FEWEST_ALIKE, Sizes, comparable, kinds_of
+from leakage.audits.sizes import FEWEST_ALIKE, Sizes, comparable
 from leakage.audits.structure import Structure
 from leakage.audits.verdicts import (
     ALPHA,

@@ -9,6 +9,17 @@ import numpy as np
 Shape = tuple[int, ...]
 
 
+def kinds_of(shapes: Sequence[Shape]) -> np.ndarray:
+    """A number for each shape.
+
+    Examples
+    --------
+    >>> kinds_of(((8, 8), (8, 16), (8, 8))).tolist()
+    [1, 0, 1]
+    """
+    return np.unique([str(shape) for shape in shapes], return_inverse=True)[1]
+
+
 @dataclass(frozen=True)
 class Couples:
     """Images coupled by two, of equal shape, groups whole.

@@ -6,9 +6,9 @@ import numpy as np
 
 from leakage.attacks import reidentify
 from leakage.attacks.learned import reidentification_p_value
-from leakage.audits.couples import Couples
+from leakage.audits.couples import Couples, kinds_of
 from leakage.audits.findings import Finding
-from leakage.audits.sizes import comparable, kinds_of, within_kinds
+from leakage.audits.sizes import comparable, within_kinds
 from leakage.estimate import Estimate, entropy
 from leakage.estimators.candidates import Samples
 from leakage.estimators.certified import certified_mi

@@ -4,9 +4,9 @@ from functools import partial
 
 import numpy as np
 
+from leakage.audits.couples import kinds_of
 from leakage.audits.findings import Finding
 from leakage.audits.pairs import Pairs
-from leakage.audits.sizes import kinds_of
 from leakage.evidence.exchange import Units
 from leakage.evidence.p_values import either_p_value
 from leakage.evidence.permutations import JudgedFold

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from leakage.audits.couples import kinds_of
 from leakage.audits.pairs import Pairs
 from leakage.estimate import entropy
 
@@ -100,7 +101,7 @@ def image_scores(pairs: Pairs, groups: np.ndarray, most: int = MOST) -> ImageSco
 def _partners(pairs: Pairs, groups: np.ndarray, most: int) -> Iterator[tuple[int, int]]:
     """Numbers of images, each with one of another source that has its shape."""
     rng = np.random.default_rng(0)  # the same couples for whoever encrypts the same images
-    shapes = np.unique([repr(shape) for shape in pairs.shapes], return_inverse=True)[1]
+    shapes = kinds_of(pairs.shapes)
     taken = 0
     for shape in range(shapes.max() + 1):
         inside = np.flatnonzero(shapes == shape)

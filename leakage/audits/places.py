@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from leakage.audits.couples import kinds_of
 from leakage.audits.pairs import Pairs
-from leakage.audits.sizes import kinds_of
 from leakage.estimators.leak_maps import LeakMap, leak_map
 
 #: Images that are mapped at most, sources that a map needs, and bytes that may be held for it.

@@ -18,6 +18,7 @@ from leakage.audits.levels import (
     whole,
 )
 from leakage.audits.verdicts import ALPHA, LEVELS
+from leakage.estimate import entropy
 from leakage.estimators.canonical import canonical_test
 from leakage.estimators.pixels import CoupledTables
 
@@ -65,9 +66,7 @@ def pixel_power(sample: Sample, alpha: float, seed: int) -> float | None:
         return None
     plant = plane_planter(sample)
     rank = int(alpha * (_SWAPS + 1))
-    limits: dict[
-        float, float
-    ] = {}  # by what was planted: swaps of every planting would take minutes
+    limits: dict[float, float] = {}  # of each amount once: swaps of every planting take minutes
 
     def found(bits: float, trial: int) -> bool:
         planted = plant(bits, seed + trial)
@@ -117,11 +116,7 @@ def _told(share: float, ones: float) -> float:
     """Bits that an even bit tells of one that is 1 so often, if it is replaced in this share."""
     same, other = (1 + share) / 2, (1 - share) / 2
     out = ones * same + (1 - ones) * other
-    return _binary_entropy(out) - _binary_entropy(same)
-
-
-def _binary_entropy(p: float) -> float:
-    return float(-sum(q * np.log2(q) for q in (p, 1 - p) if q > 0))
+    return entropy(np.array([out, 1 - out])) - entropy(np.array([same, other]))
 
 
 def patch_power(sample: Sample, alpha: float, seed: int) -> float | None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from leakage.audits.couples import kinds_of
 from leakage.audits.findings import Finding
 from leakage.audits.pairs import Pairs
 from leakage.evidence.exchange import Units
@@ -98,17 +99,6 @@ def _described(image: np.ndarray) -> np.ndarray:
     detail = [np.log1p(np.abs(np.diff(gray, axis=axis)).mean()) for axis in (0, 1)]
     colour = image.mean((0, 1)) - gray.mean() if image.ndim == 3 else np.zeros(3)
     return np.array([gray.mean(), gray.std(), *detail, *colour, *cells])
-
-
-def kinds_of(shapes: tuple[tuple[int, ...], ...]) -> np.ndarray:
-    """A number for each shape.
-
-    Examples
-    --------
-    >>> kinds_of(((8, 8), (8, 16), (8, 8))).tolist()
-    [1, 0, 1]
-    """
-    return np.unique([str(shape) for shape in shapes], return_inverse=True)[1]
 
 
 def comparable(kinds: np.ndarray, groups: np.ndarray) -> np.ndarray:

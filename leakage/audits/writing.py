@@ -10,6 +10,7 @@ from leakage.audits.figures import figure_file, forest, pictures
 from leakage.audits.findings import Findings
 from leakage.audits.latex import to_latex
 from leakage.audits.page import to_html
+from leakage.sealed import replacing
 
 #: Of a report, all that there may be.
 FILES = (
@@ -132,12 +133,8 @@ def write_file(path: str | Path, data: bytes) -> None:
     ...     Path(place, "some", "file").read_bytes()
     b'text'
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".report-", dir=path.parent) as scratch:
-        made = Path(scratch, path.name)
-        made.write_bytes(data)
-        made.replace(path)
+    with replacing(Path(path)) as file:
+        file.write(data)
 
 
 def _files(audit: Findings) -> dict[str, bytes]:
