@@ -1,6 +1,6 @@
 """Attacks that learn from pairs of other photographs: find, classify, invert."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -60,19 +60,39 @@ def reidentify(
     >>> reidentify(x, x).rate > 0.9
     True
     """
+    return reidentify_among(
+        x, y, (first,), groups=groups, folds=folds, seed=seed, components=components
+    )[0]
+
+
+def reidentify_among(
+    x: np.ndarray,
+    y: np.ndarray,
+    firsts: Sequence[int],
+    *,
+    groups: np.ndarray | None = None,
+    folds: int = 5,
+    seed: int = 0,
+    components: int = 32,
+) -> list[Attack]:
+    """As `reidentify` for several numbers of best candidates, by critics that are trained once."""
     check_seed(seed)
     x, y, groups = check_samples(x, y, groups, folds)
     if components < 1:
         raise ValueError(f"components must be at least 1, not {components}")
     fold = split_by_group(groups, folds, np.random.default_rng(seed))
-    parts = []
+    parts: list[list[tuple]] = [[] for _ in firsts]
     for test in range(folds):
         fit, rows = np.flatnonzero(fold != test), np.flatnonzero(fold == test)
         scores = _likelihood_ratios(x, y, fit, rows, components, seed)
-        parts.append(ranked(scores, groups[rows], first))
-    hits, chance, competing = (np.concatenate(part) for part in zip(*parts, strict=True))
-    success = wording(first, competing)
-    return counted("reidentify", hits.sum(), len(x), chance.mean(), success)
+        for first, some in zip(firsts, parts, strict=True):
+            some.append(ranked(scores, groups[rows], first))
+    found = []
+    for first, some in zip(firsts, parts, strict=True):
+        hits, chance, competing = (np.concatenate(part) for part in zip(*some, strict=True))
+        success = wording(first, competing)
+        found.append(counted("reidentify", hits.sum(), len(x), chance.mean(), success))
+    return found
 
 
 def reidentification_p_value(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from leakage import __version__, metrics
 from leakage.arguments import check_images, check_one_of, check_seed
 from leakage.audits.couples import coupled, kinds_of
 from leakage.audits.exposure import Exposed, most_exposed
-from leakage.audits.findings import Finding, Power
+from leakage.audits.findings import Finding, Limit, Power
 from leakage.audits.implied import with_implied
 from leakage.audits.origin import Origin, folders_of, now
 from leakage.audits.outliers import FewImages
@@ -240,13 +240,12 @@ class _Gathered:
 
 
 def _audit(question: _Question) -> Audit:
-    from leakage.audits.limits import limits_of
     from leakage.audits.places import where
     from leakage.audits.power import power_of
 
     pairs, known, seed = question.pairs, question.known, question.seed
     gathered = _gathered(question)
-    findings, certified, table = _answers(question, gathered)
+    findings, certified, table, limits = _answers(question, gathered)
     sources = question.sources
     found = leaks(findings, min(sources, len(np.unique(gathered.sample.groups))))
     power: tuple[Power, ...] = ()
@@ -277,7 +276,7 @@ def _audit(question: _Question) -> Audit:
         scores=scores,
         origin=question.origin,
         exposed=exposed,
-        limits=limits_of(gathered.sample, seed),
+        limits=limits,
         where=where(pairs, question.groups, seed) if found else None,
     )
 
@@ -313,24 +312,33 @@ def _gathered(question: _Question) -> _Gathered:
     return _Gathered(structure, sizes, few, collector.sample(), *shown)
 
 
-def _answers(question: _Question, gathered: _Gathered) -> tuple[list[Finding], float, pd.DataFrame]:
-    """All findings, corrected and ranked; the certified bits; the classical metrics."""
+class _Answers(NamedTuple):
+    findings: list[Finding]  # corrected and ranked
+    certified: float  # bits an image
+    table: pd.DataFrame  # classical metrics
+    limits: tuple[Limit, ...]
+
+
+def _answers(question: _Question, gathered: _Gathered) -> _Answers:
+    """All that is asked of what was gathered."""
     from leakage.audits import levels
+    from leakage.audits.limits import limits_of
 
     sample, seed = gathered.sample, question.seed
     permutations = _PROFILES[question.profile]["permutations"]
+    identified = None if question.sources == 1 else levels.identified(sample, seed)
     views: list[Callable[[], list[Finding]]] = [
         lambda: levels.pixel_findings(sample, permutations, seed),
         lambda: levels.patch_findings(sample, permutations, seed),
         lambda: levels.embedding_findings(sample, seed),
-        lambda: levels.identification_findings(sample, seed),
+        lambda: levels.identification_findings(sample, identified, seed),
     ]
     findings = gathered.structure.findings() + gathered.sizes.findings(seed)
     findings.append(gathered.few.finding())
     findings += question.known.findings if question.known else []
     if question.sources == 1:  # nothing varies that a ciphertext could tell of
         table = _metrics(gathered, question.known, seed)
-        return ranked(corrected([*findings, ONE_PICTURE])), 0.0, table
+        return _Answers(ranked(corrected([*findings, ONE_PICTURE])), 0.0, table, ())
     with tqdm(total=len(views) + 2, desc="questions", disable=not question.progress) as bar:
         for view in views:
             findings += view()
@@ -340,7 +348,7 @@ def _answers(question: _Question, gathered: _Gathered) -> tuple[list[Finding], f
         table = _metrics(gathered, question.known, seed)
         bar.update()
     found = with_implied(corrected(findings), question.pairs, gathered.structure.clear_planes)
-    return ranked(found), certified, table
+    return _Answers(ranked(found), certified, table, limits_of(sample, identified, seed))
 
 
 def _metrics(gathered: _Gathered, known: _Known | None, seed: int) -> pd.DataFrame:

@@ -1,11 +1,12 @@
 """The four views of an audit: pixels, patches, embeddings, identification."""
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
-from leakage.attacks import reidentify
-from leakage.attacks.learned import reidentification_p_value
+from leakage.attacks.learned import reidentification_p_value, reidentify_among
+from leakage.attacks.success import Attack
 from leakage.audits.couples import Couples, kinds_of
 from leakage.audits.findings import Finding
 from leakage.audits.sizes import comparable, within_kinds
@@ -296,14 +297,33 @@ def certified_bits(sample: Sample, seed: int) -> float:
     return max(bounds, default=0.0)
 
 
-def identification_findings(sample: Sample, seed: int) -> list[Finding]:
-    """Can the image of a ciphertext be found among others, by what was learnt on other images?"""
-    groups = sample.groups
-    if len(np.unique(groups)) < FEWEST_IDENTIFIED:
-        return [Finding("identification", "plaintext among others", None,
-                        "Fewer than 25 independent images.", "Give more pairs.")]  # fmt: skip
+class Identified(NamedTuple):
+    """What came of looking for the image of each ciphertext among some forty."""
+
+    x: np.ndarray  # whole images, as vectors
+    y: np.ndarray  # and their ciphertexts
+    best: Attack
+    top: Attack  # among the first five
+
+
+def identified(sample: Sample, seed: int) -> Identified | None:
+    """Look for the images of ciphertexts; None where images are too few, or all look alike."""
+    if len(np.unique(sample.groups)) < FEWEST_IDENTIFIED:
+        return None
     x, y = (whole(side) for side in (sample.plain, sample.cipher))
-    best, top = (reidentify(x, y, groups=groups, first=first, seed=seed) for first in (1, 5))
+    if constant(x) or constant(y):
+        return None
+    return Identified(x, y, *reidentify_among(x, y, (1, 5), groups=sample.groups, seed=seed))
+
+
+def identification_findings(sample: Sample, found: Identified | None, seed: int) -> list[Finding]:
+    """Can the image of a ciphertext be found among others, by what was learnt on other images?"""
+    if found is None:
+        few = len(np.unique(sample.groups)) < FEWEST_IDENTIFIED
+        why = "Fewer than 25 independent images." if few else "All images or ciphertexts are alike."
+        return [Finding("identification", "plaintext among others", None, why,
+                        "Give more pairs.")]  # fmt: skip
+    x, y, best, top = found
     p = identification_p_value(sample, x, y, 9999, seed)
     return [Finding(
         "identification", "plaintext among others", None,

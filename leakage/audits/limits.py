@@ -5,10 +5,10 @@ import math
 import numpy as np
 from scipy.stats import beta
 
-from leakage.attacks import infer_attribute, reidentify
+from leakage.attacks import infer_attribute
 from leakage.attacks.success import Attack
 from leakage.audits.findings import Limit
-from leakage.audits.levels import FEWEST_IDENTIFIED, Sample, constant, whole
+from leakage.audits.levels import FEWEST_IDENTIFIED, Identified, Sample
 
 #: Chance that any of the limits of an audit is below the adversary's true success.
 ERROR = 0.05
@@ -35,7 +35,7 @@ def upper_limit(rate: float, trials: int, error: float = ERROR) -> float:
     return float(beta.isf(error, hits + 1, trials - hits)) if hits < trials else 1.0
 
 
-def limits_of(sample: Sample, seed: int) -> tuple[Limit, ...]:
+def limits_of(sample: Sample, found: Identified | None, seed: int) -> tuple[Limit, ...]:
     """Limits of all adversaries together, each of whom was trained on other images.
 
     Two look for the image of a ciphertext among some forty, by a critic of whole images; two tell
@@ -45,31 +45,27 @@ def limits_of(sample: Sample, seed: int) -> tuple[Limit, ...]:
     ----------
     sample : Sample
         Vectors of whole images.
+    found : Identified or None
+        Of `leakage.audits.levels.identified`.
     seed : int
         Of the folds.
 
     Returns
     -------
     tuple of Limit
-        Empty where images are too few.
+        Empty where images are too few, or all look alike.
     """
-    groups = sample.groups
-    sources = len(np.unique(groups))
-    if sources < FEWEST_IDENTIFIED:
+    if found is None:
         return ()
-    x, y = whole(sample.plain), whole(sample.cipher)
-    if constant(x) or constant(y):
-        return ()
+    groups, sources = sample.groups, len(np.unique(sample.groups))
     named = {
-        f"finds the image of a ciphertext, {place}": reidentify(
-            x, y, groups=groups, first=first, seed=seed
-        )
-        for first, place in ((1, "first of all"), (5, "among the first five"))
+        "finds the image of a ciphertext, first of all": found.best,
+        "finds the image of a ciphertext, among the first five": found.top,
     }
     named |= {
         f"tells whether an image has more {what} than the middle one": attack
         for what, values in _attributes(sample.plain["histogram"]).items()
-        if (attack := _told(y, values, groups, seed)) is not None
+        if (attack := _told(found.y, values, groups, seed)) is not None
     }
     return tuple(
         Limit(

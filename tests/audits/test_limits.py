@@ -34,3 +34,15 @@ def test_an_audit_has_them():
         assert one.rate < one.limit < one.chance + 0.4
         assert one.trials == 60
         assert one.limit >= one.chance
+
+
+def test_ciphertexts_that_are_all_one_are_no_error():
+    """What they say of their images is nothing, and nobody can be found by them."""
+    images = leakage.load_images("scenes", size=32, count=40).images
+    noise = np.random.default_rng(0).integers(0, 256, (1, 32, 32), np.uint8)
+    found = leakage.audit(images, noise.repeat(40, axis=0), progress=False)
+    (asked,) = [f for f in found.findings if f.level == "identification"]
+    assert asked.leaks is None
+    assert asked.meaning == "All images or ciphertexts are alike."
+    assert found.limits == ()
+    assert found.leaks is None
