@@ -82,7 +82,7 @@ def to_html(audit: Findings) -> str:
     (True, True, False)
     """
     p_values = [] if audit.metrics.empty else audit.metrics["p_value"].dropna()
-    return _templates().get_template("report.html.j2").render(
+    return templates().get_template("report.html.j2").render(
         audit=audit, version=__version__, cards=_cards(audit), strips=_strips(audit),
         matrix=_matrix(audit), where=Markup(audit.where._repr_html_() if audit.where else ""),
         plot=_plot(audit), measures=_measures(audit.metrics),
@@ -109,10 +109,11 @@ def to_cell(audit: Findings) -> str:
     >>> "Too few &lt;pairs&gt;." in to_cell(found)
     True
     """
-    return _templates().get_template("cell.html.j2").render(audit=audit)
+    return templates().get_template("cell.html.j2").render(audit=audit)
 
 
-def _templates() -> Environment:
+def templates() -> Environment:
+    """Of all pages, which escape whatever is not ours."""
     templates = Environment(
         loader=PackageLoader("leakage.audits", ""), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,

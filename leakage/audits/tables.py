@@ -1,13 +1,13 @@
 """A table of several audits, for a page or a paper: what each looked at, and what it found."""
 
 from collections.abc import Iterable
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from leakage.audits.latex import escaped
+from leakage.audits.page import templates
 from leakage.audits.reports import read_report
 from leakage.audits.words import STATES
 from leakage.estimate import p_text
@@ -118,46 +118,4 @@ def table_text(table: pd.DataFrame, form: str) -> str:
             shown[column] = shown[column].map(escaped)
         shown.columns = [escaped(str(name)) for name in shown]
         return shown.to_latex(index=False, escape=False)
-    head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in shown)
-    body = "\n".join(
-        "<tr>" + "".join(
-            f'<th scope="row">{escape(cell)}</th>' if i == 0 else f"<td>{escape(cell)}</td>"
-            for i, cell in enumerate(row)
-        ) + "</tr>"
-        for row in shown.itertuples(index=False)
-    )  # fmt: skip
-    return _PAGE.format(head=head, body=body)
-
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>Audits</title>
-<style>
-:root {{ color-scheme: light dark; }}
-body {{
-  font: 1rem/1.5 system-ui, sans-serif; margin: 1.5rem auto; max-width: 70rem; padding: 0 1rem;
-}}
-div {{ overflow-x: auto; }}
-table {{ border-collapse: collapse; }}
-th, td {{ border-bottom: 1px solid; padding: .3rem .7rem; text-align: left; white-space: nowrap; }}
-</style>
-</head>
-<body>
-<main>
-<h1>Audits</h1>
-<p>A row each. Which of two leaks more, where that can be said: leakage compare.</p>
-<div tabindex="0" role="region" aria-label="Audits">
-<table>
-<thead><tr>{head}</tr></thead>
-<tbody>
-{body}
-</tbody>
-</table>
-</div>
-</main>
-</body>
-</html>
-"""
+    return templates().get_template("table.html.j2").render(table=shown)
