@@ -1,11 +1,15 @@
 """Train the critic that `leakage.patch_mi(critic="pretrained")` asks, from a seed.
 
-    python benchmarks/train_critic.py [FOLDER] [--seed 0] [--steps 4000] [--leave-out FAMILY ...]
+    python benchmarks/train_critic.py [FOLDER] [--seed 0] [--steps 4000] [--device cpu] [--jobs 1]
+        [--leave-out FAMILY ... | --leave-each-out]
 
 It sees generated scenes and simulated ciphers alone, and no photograph. FOLDER gets the weights,
 their SHA-256, a log and a model card; what the package carries lies in `leakage/estimators`. The
 same seed gives the same weights on the same machine. A step takes 0.15 s on an idle core. A family
-that is left out is so with all that is composed of others.
+that is left out is so with all that is composed of others. `--leave-each-out` teaches one critic
+for each kind that `benchmarks/pretrained.py` asks about, all side by side and by the same lessons
+but those that it must not see, into FOLDER/0, FOLDER/1 and on; that wants `--device cuda`. `--jobs`
+processes prepare the lessons, which changes nothing but the time.
 """
 
 import argparse
@@ -15,19 +19,25 @@ import io
 import os
 import textwrap
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # a GPU that repeats itself
 
 import numpy as np
 import torch
 from provenance import stamp
+from torch import nn
+from torch.func import functional_call, vmap
 from torch.nn import functional
 
 import leakage
-from leakage.estimators.pair_critic import PairCritic, histograms, weights_of
+from leakage.estimators.pair_critic import PairCritic, histograms, weights_of, with_weights
 from leakage.estimators.simulated_ciphers import FAMILIES, SOUND, simulated_cipher
 
 #: Families that share a head beside the one of all: a leak of one kind is not drowned by others.
@@ -60,13 +70,25 @@ SERIES = 1_000_000
 NAME = "pretrained_critic"
 
 
+#: Parameters of a module by name, those of all critics stacked.
+Stacked = dict[str, torch.Tensor]
+
+
+class Weights(NamedTuple):
+    """Of all critics, and what counts for each."""
+
+    network: Stacked
+    towers: Stacked
+    counts: torch.Tensor  # (critics, lessons, heads)
+
+
 class Lesson(NamedTuple):
     """One cipher's share of a step."""
 
     family: str
-    own: torch.Tensor  # uint8 (n, P, P), three sides of as many pairs
-    cipher: torch.Tensor
-    other: torch.Tensor
+    own: np.ndarray  # uint8 (n, P, P), three sides of as many pairs
+    cipher: np.ndarray
+    other: np.ndarray
     images: tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
 
 
@@ -97,82 +119,174 @@ def lesson(
     cut = np.arange(patch)
     down, right = top[:, None, None] + cut[:, None], left[:, None, None] + cut
     own, key, other = (
-        torch.from_numpy(v[k[:, None, None], down, right])
+        v[k[:, None, None], down, right]
         for v, k in ((x1, one), (c1, one), (c1, two))
     )
     return Lesson(family, own, key, other, (histograms(x), histograms(c)))
 
 
-def losses(critic: PairCritic, lessons: list[Lesson]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of patches and of images, in nats."""
-    own, cipher, other = (torch.cat(side) for side in list(zip(*lessons, strict=True))[1:4])
-    count = len(lessons[0].own)
-    scores = critic.network(torch.cat([own, own]), torch.cat([cipher, other]))
-    right, wrong = scores.reshape(2, len(lessons), count, -1)
-    nats = functional.softplus(-right) + functional.softplus(wrong)
-    counted = torch.zeros(len(lessons), len(critic.heads))
-    for i, one in enumerate(lessons):
-        for h, name in enumerate(critic.heads):
-            counted[i, h] = name == "all" or one.family in HEADS[name] or one.family in SOUND
-    patches = (nats.mean(1) * counted).sum() / counted.sum()
-    images = []
-    for one in lessons:
-        table = critic.towers(*one.images)
-        target = torch.arange(TOGETHER)
-        images += [
-            functional.cross_entropy(table[:, :, h], target)
-            + functional.cross_entropy(table[:, :, h].T, target)
-            for h in range(table.shape[2])
-        ]
-    return patches, torch.stack(images).mean() / 2
-
-
-def pictures(seed: int) -> dict[str, np.ndarray]:
+class Scenes:
     """Scenes that teach, gray and in colour; their series is used nowhere else."""
-    return {
-        mode: leakage.load_images(
-            "scenes", size=SIDE, count=count, seed=SERIES + seed, mode=mode
-        ).images
-        for mode, count in (("gray", SCENES), ("rgb", SCENES // 4))
-    }
+
+    def __init__(self, seed: int):
+        self.images = {
+            mode: leakage.load_images(
+                "scenes", size=SIDE, count=count, seed=SERIES + seed, mode=mode
+            ).images
+            for mode, count in (("gray", SCENES), ("rgb", SCENES // 4))
+        }
+
+
+_scenes: dict[int, Scenes] = {}
+
+
+def lessons_of(step: int, families: Sequence[str], seed: int) -> list[Lesson]:
+    """What a step teaches: a matter of the seed and the step, whichever process prepares it."""
+    if seed not in _scenes:
+        _scenes[seed] = Scenes(seed)
+    rng = np.random.default_rng([seed, 2_121, step])
+    patch = int(rng.choice(SIDES, p=CHOSEN))
+    names = [family_drawn(families, rng) for _ in range(CIPHERS)]
+    return [lesson(name, _scenes[seed].images, patch, rng) for name in names]
+
+
+@contextmanager
+def prepared(
+    families: Sequence[str], seed: int, steps: int, jobs: int
+) -> Iterator[Iterator[list[Lesson]]]:
+    """The lessons of every step, in order."""
+    one = partial(lessons_of, families=families, seed=seed)
+    if jobs == 1:
+        yield map(one, range(steps))
+        return
+    _scenes[seed] = Scenes(seed)  # the processes inherit them
+    with get_context("fork").Pool(jobs, torch.set_num_threads, (1,)) as pool:
+        yield pool.imap(one, range(steps), chunksize=4)
+
+
+def stack(modules: Sequence[nn.Module]) -> Stacked:
+    """Parameters of modules alike, the first axis numbers the modules."""
+    named = [dict(module.named_parameters()) for module in modules]
+    return {name: torch.stack([one[name] for one in named]) for name in named[0]}
+
+
+def counted(critics: Sequence[PairCritic], lessons: list[Lesson], device: str) -> torch.Tensor:
+    """Which lessons count for which head of which critic, (critics, lessons, heads)."""
+    heads = critics[0].heads
+    table = [
+        [
+            [
+                one.family in critic.families
+                and (name == "all" or one.family in HEADS[name] or one.family in SOUND)
+                for name in heads
+            ]
+            for one in lessons
+        ]
+        for critic in critics
+    ]
+    return torch.tensor(table, dtype=torch.float32, device=device)
+
+
+class Losses(NamedTuple):
+    """Of patches and of images, in nats, of each critic."""
+
+    patches: torch.Tensor
+    images: torch.Tensor
+
+
+def losses(critic: PairCritic, weights: Weights, lessons: list[Lesson], device: str) -> Losses:
+    """Of critics whose weights are stacked; `critic` is any of them."""
+    own, cipher, other = (
+        torch.from_numpy(np.concatenate(side)).to(device)
+        for side in list(zip(*lessons, strict=True))[1:4]
+    )
+    count, shown = len(lessons[0].own), (torch.cat([own, own]), torch.cat([cipher, other]))
+    target = torch.arange(TOGETHER, device=device)
+
+    def of_one(network: Stacked, towers: Stacked, counts: torch.Tensor) -> Losses:
+        scores = functional_call(critic.network, network, shown)
+        right, wrong = scores.reshape(2, len(lessons), count, -1)
+        nats = (functional.softplus(-right) + functional.softplus(wrong)).mean(1)
+        images = []
+        for one in lessons:
+            table = functional_call(critic.towers, towers, one.images).permute(2, 0, 1)
+            both = (table.flatten(0, 1), table.mT.flatten(0, 1))
+            targets = target.repeat(len(table))
+            images.append(sum(functional.cross_entropy(side, targets) for side in both) / 2)
+        seen = counts[:, 0]  # the head of all
+        return Losses(
+            (nats * counts).sum() / counts.sum().clamp(min=1),
+            (torch.stack(images) * seen).sum() / seen.sum().clamp(min=1),
+        )
+
+    return Losses(*vmap(of_one)(weights.network, weights.towers, weights.counts))
+
+
+def clip(gradients: Sequence[torch.Tensor], most: float) -> None:
+    """Scale the gradients of each critic to a length of at most so much."""
+    length = sum((g**2).flatten(1).sum(1) for g in gradients).sqrt()
+    scale = (most / length.clamp(min=most)).detach()
+    for g in gradients:
+        g.mul_(scale.reshape(-1, *[1] * (g.dim() - 1)))
 
 
 def train(
-    families: Sequence[str], seed: int, steps: int, log: list[dict[str, float]]
-) -> PairCritic:
-    """A critic that so many steps taught; rows of the log are appended as they come."""
-    start, scenes = time.time(), pictures(seed)
-    heads = ["all", *(h for h, some in HEADS.items() if set(some) & set(families))]
-    critic = PairCritic.untrained(heads, families, seed)
-    learned = [*critic.network.parameters(), *critic.towers.parameters()]
+    critics: Sequence[PairCritic], args: argparse.Namespace, log: list[dict[str, float]]
+) -> list[PairCritic]:
+    """Critics that so many steps taught, side by side; rows of the log are appended."""
+    families = [f for f in FAMILIES if any(f in c.families for c in critics)]
+    with prepared(families, args.seed, args.steps, args.jobs) as lessons:
+        network, towers = taught(critics, lessons, args, log)
+    return [
+        with_weights(c.heads, c.families, {
+            f"{part}.{name}": value[i].detach().cpu().numpy()
+            for part, values in (("network", network), ("towers", towers))
+            for name, value in values.items()
+        }.__getitem__)
+        for i, c in enumerate(critics)
+    ]  # fmt: skip
+
+
+def taught(
+    critics: Sequence[PairCritic],
+    lessons_of_steps: Iterator[list[Lesson]],
+    args: argparse.Namespace,
+    log: list[dict[str, float]],
+) -> tuple[Stacked, Stacked]:
+    """Weights of the networks and of the towers, stacked."""
+    start = time.time()
+    network, towers = (
+        {k: v.detach().to(args.device).requires_grad_() for k, v in stack(parts).items()}
+        for parts in ([c.network for c in critics], [c.towers for c in critics])
+    )
+    model, learned = critics[0].on(args.device), [*network.values(), *towers.values()]
     optimizer = torch.optim.AdamW(learned, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    rng, sums = np.random.default_rng([seed, 2_121]), np.zeros(2)
-    for step in range(1, steps + 1):
-        rate = min(1.0, step / WARM_UP) * (0.501 + 0.499 * np.cos(np.pi * step / steps))
+    sums = np.zeros(2)
+    for step, lessons in enumerate(lessons_of_steps, 1):
+        rate = min(1.0, step / WARM_UP) * (0.501 + 0.499 * np.cos(np.pi * step / args.steps))
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * rate
-        patch = int(rng.choice(SIDES, p=CHOSEN))
-        names = [family_drawn(families, rng) for _ in range(CIPHERS)]
-        patches, images = losses(critic, [lesson(f, scenes, patch, rng) for f in names])
+        weights = Weights(network, towers, counted(critics, lessons, args.device))
+        found = losses(model, weights, lessons, args.device)
         optimizer.zero_grad()
-        (patches + IMAGES_COUNT * images).backward()
-        torch.nn.utils.clip_grad_norm_(learned, 1.0)
+        (found.patches + IMAGES_COUNT * found.images).sum().backward()
+        clip([v.grad for v in learned], 1.0)
         optimizer.step()
-        sums += patches.item(), images.item()
+        sums += [value.mean().item() for value in found]
         if step % LOG_EVERY == 0:
             mean = (sums / LOG_EVERY).round(4).tolist()
             log.append({"step": step, "seconds": round(time.time() - start),
                         "nats of patches": mean[0], "nats of images": mean[1]})  # fmt: skip
             print(*log[-1].values(), flush=True)
             sums[:] = 0
-    return critic
+    return network, towers
 
 
 CARD = """# The pretrained critic
 
 What `leakage.patch_mi(critic="pretrained")` and `leakage.leak_map(critic="pretrained")` ask. It scores how well a patch and a ciphertext's, or two images' histograms, belong together. Its scores prove nothing by themselves: the test exchanges whole ciphertexts between pictures. It says nothing about security.
 
-Made by `python {command}`, with {versions}, in {minutes:.0f} minutes on one core of a busy machine: {ciphers} ciphers in {steps} steps. SHA-256 of the weights: `{digest}`.
+Made by `python {command}`, with {versions}, in {minutes:.0f} minutes on {where}: {ciphers} ciphers in {steps} steps. SHA-256 of the weights: `{digest}`.
 
 It saw {scenes} generated scenes of {side} x {side} pixels, a fifth of the time in colour, whose channels it reads one by one; crops of 8, 16 and 32 pixels; and the simulated ciphers of `leakage.estimators.simulated_ciphers`, of these families: {families}.
 
@@ -188,14 +302,15 @@ def card(
     critic: PairCritic,
     log: list[dict[str, float]],
     digest: str,
-    steps: int,
+    args: argparse.Namespace,
     command: str,
     left_out: Sequence[str],
 ) -> str:
     """What it is, what it saw and what it did not."""
     text = CARD.format(
-        command=command, steps=steps, ciphers=CIPHERS * steps, digest=digest, side=SIDE,
+        command=command, steps=args.steps, ciphers=CIPHERS * args.steps, digest=digest, side=SIDE,
         versions=stamp("", ["numpy", "torch"])[2:].split(";")[0],
+        where="a GPU" if args.device.startswith("cuda") else "one core of a busy machine",
         minutes=log[-1]["seconds"] / 60 if log else 0, scenes=SCENES + SCENES // 4,
         families=", ".join(critic.families), left_out=", ".join(left_out) or "none",
     )  # fmt: skip
@@ -210,7 +325,8 @@ def write(folder: Path, critic: PairCritic, log: list[dict[str, float]], args) -
     digest = hashlib.sha256(packed.getvalue()).hexdigest()
     (folder / f"{NAME}.npz").write_bytes(packed.getvalue())
     command = f"benchmarks/train_critic.py --seed {args.seed} --steps {args.steps}"
-    told = card(critic, log, digest, args.steps, command, args.leave_out)
+    left_out = [family for family in FAMILIES if family not in critic.families]
+    told = card(critic, log, digest, args, command, left_out)
     (folder / f"{NAME}.md").write_text(told, encoding="utf8")
     with (folder / f"{NAME}.csv").open("w", newline="", encoding="utf8") as file:
         rows = csv.DictWriter(file, log[0] if log else ["step"], lineterminator="\n")
@@ -219,19 +335,38 @@ def write(folder: Path, critic: PairCritic, log: list[dict[str, float]], args) -
     return digest
 
 
+def kinds_asked() -> list[tuple[str, ...]]:
+    """Families that are like one another, of each kind that the benchmark asks about."""
+    from pretrained import ASKED  # which needs more than training does
+
+    return sorted({like for _, like in ASKED.values() if like})
+
+
+def without(gone: Sequence[str], seed: int) -> PairCritic:
+    """An untrained critic of all families but these, and their compositions."""
+    hidden = {*gone, "composition"} if gone else set()
+    return PairCritic.untrained(["all", *HEADS], [f for f in FAMILIES if f not in hidden], seed)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     own = Path(leakage.__file__).parent / "estimators"
     parser.add_argument("folder", nargs="?", type=Path, default=own)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--leave-out", nargs="*", default=[], choices=list(FAMILIES))
+    parser.add_argument("--leave-each-out", action="store_true")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    gone = {*args.leave_out, *(["composition"] if args.leave_out else [])}
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    kinds = kinds_asked() if args.leave_each_out else [tuple(args.leave_out)]
     log: list[dict[str, float]] = []
-    critic = train([f for f in FAMILIES if f not in gone], args.seed, args.steps, log)
-    print("SHA-256", write(args.folder, critic, log, args))
+    critics = train([without(gone, args.seed) for gone in kinds], args, log)
+    for i, critic in enumerate(critics):
+        folder = args.folder / str(i) if args.leave_each_out else args.folder
+        print("SHA-256", write(folder, critic, log, args), *kinds[i])
 
 
 if __name__ == "__main__":
