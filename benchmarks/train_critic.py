@@ -1,15 +1,16 @@
 """Train the critic that `leakage.patch_mi(critic="pretrained")` asks, from a seed.
 
     python benchmarks/train_critic.py [FOLDER] [--seed 0] [--steps 4000] [--device cpu] [--jobs 1]
-        [--leave-out FAMILY ... | --leave-each-out]
+        [--leave-out FAMILY ... | --critics 7]
 
 It sees generated scenes and simulated ciphers alone, and no photograph. FOLDER gets the weights,
 their SHA-256, a log and a model card; what the package carries lies in `leakage/estimators`. The
 same seed gives the same weights on the same machine. A step takes 0.15 s on an idle core. A family
-that is left out is so with all that is composed of others. `--leave-each-out` teaches one critic
-for each kind that `benchmarks/pretrained.py` asks about, all side by side and by the same lessons
-but those that it must not see, into FOLDER/0, FOLDER/1 and on; that wants `--device cuda`. `--jobs`
-processes prepare the lessons, which changes nothing but the time.
+that is left out is so with all that is composed of others. `--critics` teaches so many side by
+side, into FOLDER/0, FOLDER/1 and on: the kinds that `benchmarks/pretrained.py` asks about are dealt
+among them, and each is taught by the same lessons but those of its kinds. `--jobs` processes
+prepare the lessons, which changes nothing but the time. Stopped, it goes on where it was when it is
+called again.
 """
 
 import argparse
@@ -152,16 +153,16 @@ def lessons_of(step: int, families: Sequence[str], seed: int) -> list[Lesson]:
 
 @contextmanager
 def prepared(
-    families: Sequence[str], seed: int, steps: int, jobs: int
+    families: Sequence[str], seed: int, steps: Sequence[int], jobs: int
 ) -> Iterator[Iterator[list[Lesson]]]:
-    """The lessons of every step, in order."""
+    """The lessons of steps, in order."""
     one = partial(lessons_of, families=families, seed=seed)
     if jobs == 1:
-        yield map(one, range(steps))
+        yield map(one, steps)
         return
     _scenes[seed] = Scenes(seed)  # the processes inherit them
     with get_context("fork").Pool(jobs, torch.set_num_threads, (1,)) as pool:
-        yield pool.imap(one, range(steps), chunksize=4)
+        yield pool.imap(one, steps, chunksize=4)
 
 
 def stack(modules: Sequence[nn.Module]) -> Stacked:
@@ -230,56 +231,96 @@ def clip(gradients: Sequence[torch.Tensor], most: float) -> None:
         g.mul_(scale.reshape(-1, *[1] * (g.dim() - 1)))
 
 
-def train(
-    critics: Sequence[PairCritic], args: argparse.Namespace, log: list[dict[str, float]]
-) -> list[PairCritic]:
-    """Critics that so many steps taught, side by side; rows of the log are appended."""
-    families = [f for f in FAMILIES if any(f in c.families for c in critics)]
-    with prepared(families, args.seed, args.steps, args.jobs) as lessons:
-        network, towers = taught(critics, lessons, args, log)
-    return [
-        with_weights(c.heads, c.families, {
-            f"{part}.{name}": value[i].detach().cpu().numpy()
-            for part, values in (("network", network), ("towers", towers))
-            for name, value in values.items()
-        }.__getitem__)
-        for i, c in enumerate(critics)
-    ]  # fmt: skip
+class Course:
+    """Critics on their way, side by side: weights, optimizer, log; kept in a file between calls."""
 
+    def __init__(self, critics: Sequence[PairCritic], args: argparse.Namespace):
+        self.critics, self.args, self.step = critics, args, 0
+        self.log: list[dict[str, float]] = []
+        self.parts = [
+            {k: v.detach().to(args.device).requires_grad_() for k, v in stack(modules).items()}
+            for modules in ([c.network for c in critics], [c.towers for c in critics])
+        ]
+        self.model = critics[0].on(args.device)
+        self.learned = [v for part in self.parts for v in part.values()]
+        self.optimizer = torch.optim.AdamW(
+            self.learned, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY
+        )
+        self.file = args.folder / "unfinished.pt"
+        self.what = [args.seed, args.steps, [list(c.families) for c in critics]]
 
-def taught(
-    critics: Sequence[PairCritic],
-    lessons_of_steps: Iterator[list[Lesson]],
-    args: argparse.Namespace,
-    log: list[dict[str, float]],
-) -> tuple[Stacked, Stacked]:
-    """Weights of the networks and of the towers, stacked."""
-    start = time.time()
-    network, towers = (
-        {k: v.detach().to(args.device).requires_grad_() for k, v in stack(parts).items()}
-        for parts in ([c.network for c in critics], [c.towers for c in critics])
-    )
-    model, learned = critics[0].on(args.device), [*network.values(), *towers.values()]
-    optimizer = torch.optim.AdamW(learned, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    sums = np.zeros(2)
-    for step, lessons in enumerate(lessons_of_steps, 1):
-        rate = min(1.0, step / WARM_UP) * (0.501 + 0.499 * np.cos(np.pi * step / args.steps))
-        for group in optimizer.param_groups:
+    def save(self) -> None:
+        """So that a call that is stopped loses little."""
+        self.args.folder.mkdir(parents=True, exist_ok=True)
+        kept = {"what": self.what, "step": self.step, "log": self.log,
+                "learned": [v.detach() for v in self.learned],
+                "optimizer": self.optimizer.state_dict()}  # fmt: skip
+        partly = self.file.with_suffix(".part")
+        torch.save(kept, partly)
+        partly.replace(self.file)
+
+    def resume(self) -> None:
+        """Go on from the file, where it is of the same training."""
+        if not self.file.is_file():
+            return
+        kept = torch.load(self.file, map_location=self.args.device, weights_only=True)
+        if kept["what"] != self.what:
+            raise SystemExit(f"{self.file} is of another training: remove it, or name a new folder")
+        self.step, self.log = kept["step"], kept["log"]
+        self.optimizer.load_state_dict(kept["optimizer"])
+        with torch.no_grad():
+            for value, before in zip(self.learned, kept["learned"], strict=True):
+                value.copy_(before)
+
+    def teach(self, lessons: list[Lesson]) -> Losses:
+        """One step."""
+        self.step += 1
+        share = self.step / self.args.steps
+        rate = min(1.0, self.step / WARM_UP) * (0.501 + 0.499 * np.cos(np.pi * share))
+        for group in self.optimizer.param_groups:
             group["lr"] = LEARNING_RATE * rate
-        weights = Weights(network, towers, counted(critics, lessons, args.device))
-        found = losses(model, weights, lessons, args.device)
-        optimizer.zero_grad()
+        counts = counted(self.critics, lessons, self.args.device)
+        found = losses(self.model, Weights(*self.parts, counts), lessons, self.args.device)
+        self.optimizer.zero_grad()
         (found.patches + IMAGES_COUNT * found.images).sum().backward()
-        clip([v.grad for v in learned], 1.0)
-        optimizer.step()
-        sums += [value.mean().item() for value in found]
-        if step % LOG_EVERY == 0:
-            mean = (sums / LOG_EVERY).round(4).tolist()
-            log.append({"step": step, "seconds": round(time.time() - start),
-                        "nats of patches": mean[0], "nats of images": mean[1]})  # fmt: skip
-            print(*log[-1].values(), flush=True)
-            sums[:] = 0
-    return network, towers
+        clip([v.grad for v in self.learned], 1.0)
+        self.optimizer.step()
+        return found
+
+    @property
+    def taught(self) -> list[PairCritic]:
+        """What the critics have become."""
+        return [
+            with_weights(c.heads, c.families, {
+                f"{part}.{name}": value[i].detach().cpu().numpy()
+                for part, values in zip(("network", "towers"), self.parts, strict=True)
+                for name, value in values.items()
+            }.__getitem__)
+            for i, c in enumerate(self.critics)
+        ]  # fmt: skip
+
+
+def train(critics: Sequence[PairCritic], args: argparse.Namespace) -> Course:
+    """The whole course; its log is printed as it comes."""
+    families = [f for f in FAMILIES if any(f in c.families for c in critics)]
+    course = Course(critics, args)
+    course.resume()
+    before = course.log[-1]["seconds"] if course.log else 0
+    start, sums = time.time() - before, np.zeros(2)
+    with prepared(families, args.seed, range(course.step, args.steps), args.jobs) as every_lesson:
+        for lessons in every_lesson:
+            found = course.teach(lessons)
+            sums += [value.mean().item() for value in found]
+            if course.step % LOG_EVERY == 0:
+                mean = (sums / LOG_EVERY).round(4).tolist()
+                course.log.append(
+                    {"step": course.step, "seconds": round(time.time() - start),
+                     "nats of patches": mean[0], "nats of images": mean[1]}
+                )  # fmt: skip
+                print(*course.log[-1].values(), flush=True)
+                sums[:] = 0
+                course.save()
+    return course
 
 
 CARD = """# The pretrained critic
@@ -357,16 +398,20 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--leave-out", nargs="*", default=[], choices=list(FAMILIES))
-    parser.add_argument("--leave-each-out", action="store_true")
+    parser.add_argument("--critics", type=int, default=0)
     args = parser.parse_args()
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True, warn_only=True)
-    kinds = kinds_asked() if args.leave_each_out else [tuple(args.leave_out)]
-    log: list[dict[str, float]] = []
-    critics = train([without(gone, args.seed) for gone in kinds], args, log)
-    for i, critic in enumerate(critics):
-        folder = args.folder / str(i) if args.leave_each_out else args.folder
-        print("SHA-256", write(folder, critic, log, args), *kinds[i])
+    kinds = [tuple(args.leave_out)]
+    if args.critics:
+        asked = kinds_asked()
+        kinds = [tuple(f for kind in asked[i :: args.critics] for f in kind)
+                 for i in range(args.critics)]  # fmt: skip
+    course = train([without(gone, args.seed) for gone in kinds], args)
+    for i, critic in enumerate(course.taught):
+        folder = args.folder / str(i) if args.critics else args.folder
+        print("SHA-256", write(folder, critic, course.log, args), *kinds[i])
+    course.file.unlink()
 
 
 if __name__ == "__main__":
