@@ -278,7 +278,7 @@ class Course:
         share = self.step / self.args.steps
         rate = min(1.0, self.step / WARM_UP) * (0.501 + 0.499 * np.cos(np.pi * share))
         for group in self.optimizer.param_groups:
-            group["lr"] = LEARNING_RATE * rate
+            group["lr"] = float(LEARNING_RATE * rate)
         counts = counted(self.critics, lessons, self.args.device)
         found = losses(self.model, Weights(*self.parts, counts), lessons, self.args.device)
         self.optimizer.zero_grad()
