@@ -7,7 +7,6 @@ columns; each gives bits. Most estimate three entropies, I = H(X) + H(Y) - H(X, 
 from collections.abc import Callable
 
 import numpy as np
-from scipy.integrate import quad
 from scipy.special import digamma, gammaln, polygamma, softmax
 
 from leakage.estimate import entropy
@@ -126,6 +125,8 @@ def chao_wang_jost_entropy(counts: np.ndarray) -> float:
 
     Their infinite sum is written as an integral, which does not cancel for large samples.
     """
+    from scipy.integrate import quad  # brings the whole of scipy.optimize along
+
     c = counts[counts > 0].astype(float)
     n = c.sum()
     seen = np.sum(c / n * (digamma(n) - digamma(c)))

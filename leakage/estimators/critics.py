@@ -6,12 +6,13 @@ critics is joining their features, and a network can be trained on top of any ot
 """
 
 import math
-from typing import Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 import numpy as np
 from scipy.special import ndtri
-from sklearn.cluster import KMeans
-from sklearn.decomposition import PCA
+
+if TYPE_CHECKING:  # scikit-learn is imported where it is used: it brings pandas along
+    from sklearn.decomposition import PCA
 
 #: Squared canonical correlations are taken as at most this: 8.3 bits each.
 LARGEST_CORRELATION = 1 - 1e-5
@@ -73,8 +74,10 @@ def most_components(components: int, values: np.ndarray, fit: np.ndarray) -> int
     return min(components, values.shape[1], max(1, len(fit) // 10))
 
 
-def principal_components(values: np.ndarray, components: int, seed: int) -> PCA:
+def principal_components(values: np.ndarray, components: int, seed: int) -> "PCA":
     """Fitted, exactly and deterministically, by whichever solver is cheap for this shape."""
+    from sklearn.decomposition import PCA
+
     solver = "covariance_eigh" if len(values) >= values.shape[1] else "arpack"
     return PCA(components, svd_solver=solver, random_state=seed).fit(values)
 
@@ -236,6 +239,8 @@ def linear_critic(x: np.ndarray, y: np.ndarray, fit: np.ndarray) -> Critic:
 
 def cluster_critic(x: np.ndarray, y: np.ndarray, fit: np.ndarray, count: int, seed: int) -> Critic:
     """Log-ratio of joint and product frequencies of k-means clusters of the samples `fit`."""
+    from sklearn.cluster import KMeans
+
     labels = []
     for values in (x, y):
         distinct = len(np.unique(values[fit], axis=0))

@@ -9,6 +9,7 @@ may also make own pairs less alike than others.
 import hashlib
 import io
 import math
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import permutations as every_order
 from pathlib import Path
@@ -310,17 +311,22 @@ def exchanged(sums: list[np.ndarray], permutations: int, rng: np.random.Generato
     sizes = [part.shape[1] for part in centred]
     total: np.ndarray | float = 0.0
     for part, orders in zip(centred, _orders(sizes, permutations, rng), strict=True):
-        total = total + part[:, np.arange(part.shape[1]), orders].sum(2)
+        places = np.arange(part.shape[1])
+        total = total + np.stack([score[places, orders].sum(1) for score in part])
     zs = total / deviation[:, None]
     largest = np.abs(zs).max(0)
     p_value = float(np.mean(largest >= largest[0] - 1e-9))
     return Exchanged(p_value, 1 / len(largest), zs[:, 0])
 
 
-def _orders(sizes: list[int], permutations: int, rng: np.random.Generator) -> list[np.ndarray]:
+def _orders(
+    sizes: list[int], permutations: int, rng: np.random.Generator
+) -> Iterator[np.ndarray]:
     """Orders of the groups of each part, (exchanges, G): their own first, all if countable."""
     if len(sizes) == 1 and math.factorial(sizes[0]) <= COUNTABLE:
-        return [np.array(list(every_order(range(sizes[0]))))]
+        yield np.array(list(every_order(range(sizes[0]))), np.int8)
+        return
     count = max(permutations, RANDOM)
-    drawn = [rng.permuted(np.tile(np.arange(size), (count, 1)), axis=1) for size in sizes]
-    return [np.concatenate([np.arange(s)[None], d]) for s, d in zip(sizes, drawn, strict=True)]
+    for size in sizes:
+        own = np.arange(size)
+        yield np.concatenate([own[None], rng.permuted(np.tile(own, (count, 1)), axis=1)])

@@ -10,7 +10,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
 from leakage.arguments import check_int, check_seed
@@ -88,6 +87,8 @@ def codes_of(
     >>> bool(code[0] == code[1] != code[2])
     True
     """
+    from sklearn.cluster import KMeans
+
     projected = principal(values, fit, components, seed)
     # k-means starts at random rows: of both sides they must not be the same ones
     taught = np.random.default_rng(seed).permutation(projected[fit])

@@ -1,7 +1,7 @@
 """Intervals of statistics whose samples are dependent within groups."""
 
 import numpy as np
-from scipy.stats import t as student_t
+from scipy.special import stdtrit  # of Student's distribution, the quantile
 
 
 def clustered_interval(
@@ -36,5 +36,5 @@ def clustered_interval(
     if g < 2:
         raise ValueError("an interval needs samples from at least two clusters")
     error = np.sqrt(np.sum(sums**2) * g / (g - 1)) / len(influence)
-    half = student_t.ppf((1 + level) / 2, g - 1) * error
+    half = stdtrit(g - 1, (1 + level) / 2) * error
     return float(value - half), float(value + half)

@@ -2,7 +2,6 @@
 
 import numpy as np
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 from leakage.evidence.exchange import Strata
 from leakage.evidence.p_values import strongest_p_value
@@ -110,6 +109,8 @@ def normal_scores(side: np.ndarray) -> np.ndarray:
     >>> normal_scores(np.array([[3.0], [1.0], [2.0]])).round(2).ravel().tolist()
     [0.67, -0.67, 0.0]
     """
+    from scipy.stats import rankdata  # takes long to import, and 40 MB
+
     return ndtri(rankdata(side, axis=0) / (len(side) + 1))
 
 

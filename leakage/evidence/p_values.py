@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import norm, rankdata
+from scipy.special import ndtr, ndtri
 
 from leakage.arguments import check_int
 
@@ -91,6 +91,8 @@ def strongest_p_value(statistics: np.ndarray) -> float:
     >>> strongest_p_value(np.array([[9.0, 1.0], [1.0, 2.0], [2.0, 3.0], [3.0, 0.0]]))
     0.25
     """
+    from scipy.stats import rankdata  # takes long to import, and 40 MB
+
     found = statistics.round(9)
     ranks = rankdata(-found, method="max", axis=0).min(1)
     # of equal ranks that counts for more which is farther out
@@ -138,11 +140,11 @@ def combined_p_value(
     share = np.asarray(weights, float) / np.linalg.norm(weights)
     if steps.min() >= NEARLY_CONTINUOUS:
         # a p-value of 1 has the normal score of the next smaller value that it can take
-        return positive(norm.sf(share @ norm.isf(np.minimum(p_values, 1 - 1 / steps))))
+        return positive(ndtr(share @ ndtri(np.minimum(p_values, 1 - 1 / steps))))
     middle = 0.5 / steps
-    found = share @ norm.isf(np.asarray(p_values) - middle)
+    found = -(share @ ndtri(np.asarray(p_values) - middle))
     ranks = np.ceil(rng.random((SIMULATED, len(steps))) * steps) / steps
-    return permutation_p_value(found - 1e-9, norm.isf(ranks - middle) @ share)
+    return permutation_p_value(found - 1e-9, -ndtri(ranks - middle) @ share)
 
 
 def either_p_value(p_values: Sequence[float]) -> float:
