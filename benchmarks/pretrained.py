@@ -123,8 +123,8 @@ def photographs(folder: str, count: int, seed: int, size: int = SIDE) -> np.ndar
 
 def found_by(critic: PairCritic | None, x: np.ndarray, c: np.ndarray, seed: int):
     return pretrained_mi(
-        x, c, image_groups(x, None), patch=16, permutations=9_999, seed=seed, device="cpu",
-        critic=critic,
+        iter([(x, c, image_groups(x, None))]), patch=16, permutations=9_999, seed=seed,
+        device="cpu", critic=critic,
     )  # fmt: skip
 
 

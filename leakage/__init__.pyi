@@ -26,7 +26,7 @@ from .estimators.cross_fitting import estimate_mi, mine
 from .estimators.leak_maps import LeakMap, leak_map
 from .estimators.nearest_neighbours import ksg
 from .estimators.neighbourhoods import neighbourhood_mi, neighbourhood_mi_in_batches
-from .estimators.patches import patch_mi
+from .estimators.patches import patch_mi, patch_mi_in_batches
 from .estimators.pixels import pixel_mi, pixel_mi_in_batches
 from .estimators.spatial import spatial_share
 from .pictures.batches import image_batches
@@ -82,6 +82,7 @@ __all__ = [
     "neighbourhood_mi_in_batches",
     "notebook",
     "patch_mi",
+    "patch_mi_in_batches",
     "pictures",
     "pixel_mi",
     "pixel_mi_in_batches",

@@ -127,10 +127,12 @@ def histograms(images: np.ndarray) -> dict[str, np.ndarray]:
         "steps down": np.concatenate(
             [_frequencies(down[0] ^ down[1]), _frequencies(down[0] - down[1])], 1
         ),
-        "blocks": np.concatenate([  # image by image: as floats they take four times the memory
-            np.concatenate([_of_blocks(one, side) for side in (4, 8)], 1)
-            for one in np.split(wide, len(wide))
-        ]),
+        "blocks": np.concatenate(
+            [  # image by image: as floats they take four times the memory
+                np.concatenate([_of_blocks(one, side) for side in (4, 8)], 1)
+                for one in np.split(wide, len(wide))
+            ]
+        ),
     }
 
 

@@ -9,7 +9,7 @@ may also make own pairs less alike than others.
 import hashlib
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import permutations as every_order
 from pathlib import Path
@@ -22,6 +22,7 @@ from scipy.special import logsumexp
 from leakage.devices import found_device
 from leakage.estimate import Estimate
 from leakage.estimators.pair_critic import PairCritic, with_weights
+from leakage.estimators.pretrained_bounds import CertifiedBits
 from leakage.estimators.threads import one_thread
 from leakage.evidence.exchange import Strata
 from leakage.evidence.intervals import clustered_interval
@@ -45,6 +46,8 @@ CAUTION = 2.0
 LEAST = 1e-6
 #: As near to the ceiling, in bits, the true value may be anything above.
 NEAR_CEILING = 0.1
+#: Of the certified bits.
+CONFIDENCE = 0.95
 #: A p-value that cannot be smaller than this is said to be so.
 SMALL_REACH = 0.01
 
@@ -109,6 +112,20 @@ class Places(NamedTuple):
         channel, top, left = grid[:, kept]
         return cls(channel, top, left, patch)
 
+    @classmethod
+    def for_parts(
+        cls,
+        shape: tuple[int, ...],
+        patch: int,
+        together: list[np.ndarray],
+        rng: np.random.Generator,
+        read: int = READ,
+    ) -> "Places":
+        """As many as reading about so many pairs of patches allows, of all pairs within parts."""
+        pairs = sum(len(block) * block.size for block in together)
+        count = int(np.clip(read // pairs, FEWEST_PLACES, MOST_PLACES))
+        return cls.drawn(shape, patch, count, rng)
+
     def cut(self, images: np.ndarray) -> torch.Tensor:
         """Patches (n, places, P, P) of uint8 images (n, H, W[, C])."""
         wide = images[..., None] if images.ndim == 3 else images
@@ -118,8 +135,8 @@ class Places(NamedTuple):
         return torch.from_numpy(wide[:, down, right, self.channel[:, None, None]])
 
 
-class _Told(NamedTuple):
-    """What the critic says of one part: G groups, m pictures of each, all pairs of aligned ones."""
+class Told(NamedTuple):
+    """What a critic says of one part: G groups, m pictures of each, all pairs of aligned ones."""
 
     patches: np.ndarray  # (m, G, G, places, heads), nats
     images: np.ndarray  # (m, G, G, views), nats
@@ -148,9 +165,10 @@ def parts(groups: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
     return found
 
 
-def _told(
+def tell(
     critic: PairCritic, plain: np.ndarray, cipher: np.ndarray, block: np.ndarray, places: Places
-) -> _Told:
+) -> Told:
+    """Scores of all pairs of a part's groups."""
     patches, images = [], []
     for rows in block.T:
         x, c = (places.cut(side[rows]) for side in (plain, cipher))
@@ -163,13 +181,11 @@ def _told(
         ]  # fmt: skip
         patches.append(np.stack(scores))
         images.append(critic.of_images(plain[rows], cipher[rows]))
-    return _Told(np.stack(patches), np.stack(images), block)
+    return Told(np.stack(patches), np.stack(images), block)
 
 
 def pretrained_mi(
-    plain: np.ndarray,
-    cipher: np.ndarray,
-    groups: np.ndarray,
+    batches: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]],
     *,
     patch: int,
     permutations: int,
@@ -177,52 +193,66 @@ def pretrained_mi(
     device: str,
     critic: PairCritic | None = None,
 ) -> Estimate:
-    """As `leakage.patch_mi` with ``critic="pretrained"``, of checked images and groups.
+    """As `leakage.patch_mi` with ``critic="pretrained"``, in the memory that one batch needs.
 
+    `batches`: checked images, ciphertexts and groups, whole groups, at least two in each batch.
     `critic`: another than that of the package.
     """
     critic = (load_critic() if critic is None else critic).on(found_device(device))
     rng = np.random.default_rng(seed)
-    together = parts(groups, rng)
-    pairs = sum(len(block) * block.size for block in together)
-    count = int(np.clip(READ // pairs, FEWEST_PLACES, MOST_PLACES))
-    places = Places.drawn(plain.shape[1:], patch, count, rng)
+    certified, places = CertifiedBits(len(critic.heads)), None
     sums, locals_ = [], []
     with one_thread():
-        for block in together:
-            told = _told(critic, plain, cipher, block, places)
-            sums.append(told.sums)
-            locals_.append(_local(told.patches))
-    bits, low, high, factors = _held_out(np.concatenate(locals_), rng)
+        for plain, cipher, groups in batches:
+            together = parts(groups, rng)
+            places = places or Places.for_parts(plain.shape[1:], patch, together, rng)
+            for block in together:
+                told = tell(critic, plain, cipher, block, places)
+                sums.append(told.sums)
+                locals_.append(local_bits(told.patches))
+                certified.bets(told.patches, np.random.default_rng([seed, len(sums)]))
+    assert places is not None
+    local = np.concatenate(locals_)
+    bits, low, high, factors = _held_out(local, rng)
     tested = exchanged(sums, permutations, rng)
-    ceiling = math.log2(min(map(len, together)))
+    ceiling = math.log2(min(map(len, locals_)))
     named = [critic.heads[k // len(FACTORS)] for k in factors]
     details = {
         "z": float(np.abs(tested.zs).max()),
         "head": critic.names[int(np.abs(tested.zs).argmax())],
         "heads": dict(zip(critic.names, tested.zs.tolist(), strict=True)),
-        "exchanged": f"{sum(map(len, together))} groups",
+        "exchanged": f"{len(local)} groups",
         "reach": tested.reach,
         "ceiling": ceiling,
+        "certified": certified.at(CONFIDENCE),
         "factors": tuple((name, FACTORS[k % len(FACTORS)])
                          for name, k in zip(named, factors, strict=True)),
         "places": len(places.top),
     }  # fmt: skip
-    flags = []
-    if permutations and tested.reach > SMALL_REACH:
-        flags.append(f"few pictures: p can be no less than {tested.reach:.2g}")
-    if high is None:
-        flags.append("no patch told from another: 0 is no estimate")
-    elif high > ceiling - NEAR_CEILING:
-        flags.append(f"saturated: told apart among {round(2**ceiling)}, there may be far more")
     return Estimate(
-        bits, low, high, tested.p_value if permutations else None,
-        len(np.concatenate(locals_)) * len(places.top),
-        "pretrained critic, trained on no picture of these", "estimate", tuple(flags), details,
+        bits, low, high, tested.p_value if permutations else None, len(local) * len(places.top),
+        "pretrained critic, trained on no picture of these", "estimate",
+        tuple(reservations(high, ceiling, tested.reach if permutations else 0.0)), details,
     )  # fmt: skip
 
 
-def _local(scores: np.ndarray) -> np.ndarray:
+def reservations(high: float | None, ceiling: float, reach: float) -> Iterator[str]:
+    """What a reader must know of the end of an interval and of the least p-value.
+
+    Examples
+    --------
+    >>> list(reservations(3.0, 3.0, 0.001))
+    ['saturated: told apart among 8, there may be far more']
+    """
+    if reach > SMALL_REACH:
+        yield f"few pictures: p can be no less than {reach:.2g}"
+    if high is None:
+        yield "no patch told from another: 0 is no estimate"
+    elif high > ceiling - NEAR_CEILING:
+        yield f"saturated: told apart among {round(2**ceiling)}, there may be far more"
+
+
+def local_bits(scores: np.ndarray) -> np.ndarray:
     """InfoNCE of each group's own patches, (m, G, G, places, heads) to (G, heads x FACTORS), bits.
 
     A patch is told from those at its place in the other groups by the ciphertext of its own.
@@ -238,6 +268,20 @@ def _local(scores: np.ndarray) -> np.ndarray:
     return np.stack(found, 1)
 
 
+def surely(local: np.ndarray) -> np.ndarray:
+    """Mean over groups less its error, CAUTION times; 0 where that is not above 0.
+
+    Examples
+    --------
+    >>> surely(np.array([[3.0, 1.0, 0.0], [1.0, 1.0, -1.0]])).tolist()
+    [0.0, 1.0, 0.0]
+    """
+    count = len(local)
+    spread = local.std(0, ddof=1) if count > 1 else np.full(local.shape[1], np.inf)
+    sure = local.mean(0) - CAUTION * spread / math.sqrt(count)
+    return np.where(sure > LEAST, sure, 0)
+
+
 def _held_out(
     local: np.ndarray, rng: np.random.Generator
 ) -> tuple[float, float | None, float | None, list[int]]:
@@ -250,9 +294,7 @@ def _held_out(
     values, chosen = np.zeros(len(local)), []
     for judged in (half, ~half):
         others = local[~judged]
-        spread = others.std(0, ddof=1) if len(others) > 1 else np.full(others.shape[1], np.inf)
-        sure = others.mean(0) - CAUTION * spread / math.sqrt(len(others))
-        best = int(np.argmax(np.where(sure > LEAST, sure, 0)))  # the first factor is 0
+        best = int(np.argmax(surely(others)))  # the first factor is 0
         chosen.append(best)
         values[judged] = local[judged][:, best]
     if not any(FACTORS[k % len(FACTORS)] for k in chosen):
@@ -319,9 +361,7 @@ def exchanged(sums: list[np.ndarray], permutations: int, rng: np.random.Generato
     return Exchanged(p_value, 1 / len(largest), zs[:, 0])
 
 
-def _orders(
-    sizes: list[int], permutations: int, rng: np.random.Generator
-) -> Iterator[np.ndarray]:
+def _orders(sizes: list[int], permutations: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """Orders of the groups of each part, (exchanges, G): their own first, all if countable."""
     if len(sizes) == 1 and math.factorial(sizes[0]) <= COUNTABLE:
         yield np.array(list(every_order(range(sizes[0]))), np.int8)

@@ -39,7 +39,7 @@ class Bets(NamedTuple):
 
 
 def log_factor(
-    outcomes: np.ndarray, least: float, value: float, stake: float | np.ndarray
+    outcomes: np.ndarray, least: float, value: float | np.ndarray, stake: float | np.ndarray
 ) -> np.ndarray:
     """ln of the factor on a capital that each outcome brings.
 

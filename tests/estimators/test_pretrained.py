@@ -1,6 +1,7 @@
 """The critic that the package carries: what it finds in a handful, and that it invents nothing."""
 
 import hashlib
+import math
 import pickle
 
 import numpy as np
@@ -94,6 +95,37 @@ def test_many_pictures_and_colour(rng):
     assert again.p_value is None
 
 
+def test_batches_are_read_one_by_one(rng):
+    x = leakage.load_images("scenes", size=32, count=24).images
+    cipher = x ^ (noise(x, rng) & 0xFE)
+    assert leakage.patch_mi_in_batches([(x, cipher)]) == asked(x, cipher)
+    halves = [(x[i : i + 12], cipher[i : i + 12], np.arange(12)) for i in (0, 12)]
+    found = leakage.patch_mi_in_batches(iter(halves))
+    assert found.p_value == pytest.approx(1e-4)
+    assert found.details["exchanged"] == "24 groups"
+    with pytest.raises(ValueError, match="no batch of images"):
+        leakage.patch_mi_in_batches([])
+    with pytest.raises(ValueError, match=r"images of \(32, 32\) and of \(16, 16\)"):
+        leakage.patch_mi_in_batches([halves[0], (x[:4, :16, :16], cipher[:4, :16, :16])])
+
+
+def test_images_in_a_file_are_enough(tmp_path, rng):
+    x = leakage.load_images("scenes", size=32, count=6).images
+    np.save(tmp_path / "x.npy", x)
+    stored = np.load(tmp_path / "x.npy", mmap_mode="r")
+    assert asked(stored, stored) == asked(x, x)
+
+
+def test_certified_bits():
+    """Samples are independent, and the cipher hides all of them, or all but one plane."""
+    rng = np.random.default_rng(5)
+    x = rng.integers(0, 256, (40, 16, 16), np.uint8)
+    hidden = asked(x, noise(x, rng), patch=8).details["certified"]
+    clear = asked(x, x ^ (noise(x, rng) & 0xFE), patch=8).details["certified"]
+    assert hidden == 0
+    assert 0.2 < clear < math.log2(40)
+
+
 def test_same_seed_same_number(scenes, rng):
     cipher = noise(scenes, rng)
     assert asked(scenes, cipher, seed=4) == asked(scenes, cipher, seed=4)
@@ -131,6 +163,6 @@ def test_nothing_is_unpickled(tmp_path):
 
 def test_refusals(scenes):
     with pytest.raises(ValueError, match="critic must be"):
-        leakage.patch_mi(scenes, scenes, critic="adapted")
+        leakage.patch_mi(scenes, scenes, critic="famous")
     with pytest.raises(ValueError, match="1 groups are too few, 2"):
         asked(scenes[:1], scenes[:1])
