@@ -120,8 +120,7 @@ def lesson(
     cut = np.arange(patch)
     down, right = top[:, None, None] + cut[:, None], left[:, None, None] + cut
     own, key, other = (
-        v[k[:, None, None], down, right]
-        for v, k in ((x1, one), (c1, one), (c1, two))
+        v[k[:, None, None], down, right] for v, k in ((x1, one), (c1, one), (c1, two))
     )
     return Lesson(family, own, key, other, (histograms(x), histograms(c)))
 

@@ -15,6 +15,7 @@ from leakage import attacks
 from leakage.arguments import check_images
 from leakage.estimate import Estimate
 from leakage.estimators.cross_fitting import estimate_mi
+from leakage.estimators.leak_maps import leak_map
 from leakage.estimators.pixels import pieces, pixel_mi
 from leakage.metrics import psnr
 from leakage.pictures.image_sets import ImageSet, load_images
@@ -110,10 +111,13 @@ class View:
     leaks : DataFrame
         One row a measure: ``bits``, ``low``, ``high``, ``shuffled`` (what the same procedure gives
         on shuffled pairs) and ``p``; NaN where there is none.
+    marked : ndarray of bool, shape (H, W), optional
+        Where the map of this single pair says that the ciphertext tells of the image.
     """
 
     pictures: dict[str, np.ndarray]
     leaks: pd.DataFrame
+    marked: np.ndarray | None = None
 
 
 def scheme_at(name: str, level: float) -> Scheme:
@@ -290,7 +294,8 @@ def explore(image: np.ndarray, setting: Setting) -> View:
     leaks = pd.DataFrame.from_dict(
         rows, orient="index", columns=["bits", "low", "high", "shuffled", "p"]
     )
-    return View({"plain": image, "ciphertext": cipher, **attacked}, leaks)
+    marked = leak_map(image[None], cipher[None], critic="pretrained").mask[0]
+    return View({"plain": image, "ciphertext": cipher, **attacked}, leaks, marked)
 
 
 def has_closed_form(scheme: Scheme) -> bool:
@@ -310,20 +315,26 @@ def has_closed_form(scheme: Scheme) -> bool:
     return True
 
 
-def titles(view: View) -> list[str]:
-    """A title for each picture, with the PSNR against the plain one in dB.
+def panels(view: View) -> dict[str, np.ndarray]:
+    """The pictures of a view under their titles, with the PSNR against the plain one in dB.
+
+    The last shows the plain picture where it is marked, and black elsewhere.
 
     Examples
     --------
     >>> image = np.zeros((16, 16), np.uint8)
-    >>> titles(View({"plain": image, "ciphertext": image + np.uint8(255)}, pd.DataFrame()))
+    >>> view = View({"plain": image, "ciphertext": image + np.uint8(255)}, pd.DataFrame())
+    >>> list(panels(view))
     ['plain', 'ciphertext, 0 dB']
     """
-    plain = view.pictures["plain"][None]
-    found = ["plain"]
+    plain = view.pictures["plain"]
+    found = {"plain": plain}
     for name, picture in list(view.pictures.items())[1:]:
-        same = np.array_equal(picture, plain[0])
-        found.append(f"{name}, " + ("exact" if same else f"{psnr(plain, picture[None])[0]:.0f} dB"))
+        same = np.array_equal(picture, plain)
+        decibels = "exact" if same else f"{psnr(plain[None], picture[None])[0]:.0f} dB"
+        found[f"{name}, {decibels}"] = picture
+    if view.marked is not None:
+        found[f"marked, {view.marked.mean():.0%}"] = np.where(view.marked, plain, np.uint8(0))
     return found
 
 

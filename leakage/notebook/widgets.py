@@ -36,7 +36,7 @@ def pictures_html(view: View) -> str:
     figures = [
         f'<figure><img alt="{html.escape(title)}" src="{data_address(png(picture))}">'
         f"<figcaption>{html.escape(title)}</figcaption></figure>"
-        for title, picture in zip(explorer.titles(view), view.pictures.values(), strict=True)
+        for title, picture in explorer.panels(view).items()
     ]
     return f'{_STYLE}<div class="leakage-pictures">{"".join(figures)}</div>'
 

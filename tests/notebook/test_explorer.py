@@ -11,7 +11,15 @@ import pytest
 from PIL import Image
 
 import leakage
-from leakage.notebook.explorer import LEVELS, Setting, attacks_on, explore, names_of, scheme_at
+from leakage.notebook.explorer import (
+    LEVELS,
+    Setting,
+    attacks_on,
+    explore,
+    names_of,
+    panels,
+    scheme_at,
+)
 from leakage.notebook.widgets import Explorer, uploaded_file
 from leakage.pictures.image_sets import load_images
 from leakage.pictures.thumbnails import png
@@ -85,8 +93,20 @@ def test_numbers_are_those_of_the_package(picture):
     assert estimated["p"] <= 0.05
 
 
+def test_the_map_is_of_the_picture_in_view():
+    image = load_images(size=128).images[20]
+    view = explore(image, Setting(scheme="bitplane", level=4, layer="histogram"))
+    assert view.marked.mean() > 0.8
+    title, shown = list(panels(view).items())[-1]
+    assert title == f"marked, {view.marked.mean():.0%}"
+    assert np.array_equal(shown[view.marked], image[view.marked])
+    assert not shown[~view.marked].any()
+
+
 def test_nothing_is_found_at_eight_planes(picture):
-    found = explore(picture, Setting(scheme="bitplane", level=8, layer="stem")).leaks
+    view = explore(picture, Setting(scheme="bitplane", level=8, layer="stem"))
+    assert not view.marked.any()
+    found = view.leaks
     assert found.loc["bit a sample, exact", "bits"] == 0
     assert found.loc["bit a patch, stem", "p"] > 0.01
 

@@ -168,8 +168,8 @@ METRICS = {
 # Explore one picture
 
 
-def explored(**pictures):
-    view = Obj(pictures={"plain": NOISE, "ciphertext": RAMP, **pictures})
+def explored(marked=NOISE > 9, **pictures):
+    view = Obj(pictures={"plain": NOISE, "ciphertext": RAMP, **pictures}, marked=marked)
     return {"view": view, "names": ["moon"], "picture": 0, "scheme": "bitplane"}
 
 
@@ -184,7 +184,8 @@ EXPLORER = {
         ("guessed gives the picture back", explored(guessed=NOISE, replaced=RAMP)),
         ("guessed, folded give the picture back", explored(guessed=NOISE, folded=NOISE)),
         ("None gives the picture back", explored(guessed=RAMP)),
-        ("No attack of less than a second", explored()),
+        ("No attack of less than a second.*marks 9.*of the picture", explored()),
+        ("marks no place, which does not show", explored(NOISE > 255)),
     ],
     "d75bed3c": [
         ("is above what.*dependent at 5 %", leaks(5.0, 4.9, 0.2, 0.01)),
