@@ -1,13 +1,14 @@
 """What does the critic that the package carries find, in how few photographs, and does it invent?
 
-    python benchmarks/pretrained.py PHOTOGRAPHS [FILE] [--parts zoo sound maps time left-out]
+    python benchmarks/pretrained.py PHOTOGRAPHS [FILE] [--parts zoo sound maps time left-out trained]
         [--sets 3] [--runs 100] [--critics FOLDER]
 
 PHOTOGRAPHS is a folder of pictures of at least 256 x 256. `zoo`: every scheme, and members of the
 simulated families, with 8 and with 6 photographs. `sound`: false alarms at 5 %, ciphertexts that
 know nothing of their pictures. `maps`: overlap of the map of a single pair with a clear box.
 `time`: seconds for 8 pairs of 512 x 512, with start-up. `left-out`: as `zoo`, but each asked of a
-critic of FOLDER/* that never saw a family like it (`train_critic.py FOLDER/A --leave-out ...`).
+critic of FOLDER/* that never saw a family like it (`train_critic.py FOLDER --critics 7`).
+`trained`: the same ciphers by a critic that 60 photographs taught, for comparison; minutes each.
 Rows are printed, and kept in FILE where one is named.
 """
 
@@ -163,6 +164,19 @@ def _other(rng: np.random.Generator, images: np.ndarray):
     return images, leakage.load_images("scenes", size=64, count=len(images), seed=seed).images, None
 
 
+def trained(pool: np.ndarray) -> Iterator[Row]:
+    """What a critic finds that these photographs taught, held out by photograph."""
+    for what, (encrypt, _) in ASKED.items():
+        start, c = time.time(), encrypt(pool, np.random.default_rng(0))
+        one = leakage.patch_mi(pool, c, patch=16, seed=0)
+        row = one.row()
+        yield {
+            "part": "trained", "what": what, "pictures": len(pool), "sets": 1, "p": one.p_value,
+            "largest p": one.p_value, "rate": "", "bits": one.bits, "low": row["low"],
+            "high": row["high"], "told by": one.method, "seconds": round(time.time() - start, 2),
+        }  # fmt: skip
+
+
 KINDS = {
     "AES-128": lambda rng, x: (x, aes(rng, x, 16), None),
     "AES-192": lambda rng, x: (x, aes(rng, x, 24), None),
@@ -259,6 +273,8 @@ def rows(args: argparse.Namespace) -> Iterator[Row]:
         yield from asked("left-out", pool, args.sets, blind)
     if "sound" in args.parts:
         yield from sound(photographs(args.photographs, 300, 1, 64), args.runs)
+    if "trained" in args.parts:
+        yield from trained(photographs(args.photographs, 60, 3))
     if "maps" in args.parts:
         yield from maps(photographs(args.photographs, args.maps, 2))
     if "time" in args.parts:
