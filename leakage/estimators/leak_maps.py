@@ -8,7 +8,7 @@ each exchange gives the threshold: it holds for all places of a map together.
 import html
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -118,6 +118,14 @@ class LeakMap:
         )  # fmt: skip
         return self.marked[..., rows[:, None], columns]
 
+    @property
+    def first(self) -> "LeakMap":
+        """The map itself, or of the maps of every image that of the first."""
+        if self.bits.ndim == 2:
+            return self
+        named = ("bits", "threshold", "marked", "p_value")
+        return replace(self, **{name: getattr(self, name)[0] for name in named})
+
     def __str__(self) -> str:
         rows, columns = self.marked.shape[-2:]
         places = f"{rows} x {columns} places, patches of {self.patch} pixels, {self.method}"
@@ -125,15 +133,13 @@ class LeakMap:
             found = int(self.marked.any((1, 2)).sum())
             return f"{found} of {len(self.marked)} images have marked places; {places}"
         count, p = int(self.marked.sum()), p_text(float(self.p_value))
-        p = f"p {p}" if p.startswith("<") else f"p = {p}"
-        return (
-            f"{count} place{'s' * (count != 1)} marked, at most {self.bits.max():.2f} bit a patch, "
-            f"{p}; {places}"
-        )
+        p, s = f"p {p}" if p.startswith("<") else f"p = {p}", "s" * (count != 1)
+        most = f"at most {self.bits.max():.2f} bit a patch"
+        return f"{count} place{s} marked, {most}, {p}; {places}"
 
     def _repr_html_(self) -> str:
         """The map, of the first image if there are many, marked places framed."""
-        bits, marked = (v if v.ndim == 2 else v[0] for v in (self.bits, self.marked))
+        bits, marked = self.first.bits, self.first.marked
         top = max(float(bits.max()), 1e-9)
         cells = "".join(
             f'<rect x="{x}" y="{y}" width="1" height="1" fill="#0072B2" '

@@ -195,14 +195,15 @@ def leak_maps(maps: Mapping[str, LeakMap]) -> Figure:
     Parameters
     ----------
     maps : mapping of str to LeakMap
-        Title to a map over a set of images.
+        Title to a map over a set of images, or to maps of every image, of which the first is drawn.
     """
-    most = max(float(one.bits.max()) for one in maps.values())
+    most = max(float(one.first.bits.max()) for one in maps.values())
     with _style(grid=False):
         figure, axes = plt.subplots(
             1, len(maps), figsize=(1.75 * len(maps) + 0.6, 2.1), squeeze=False, layout="constrained"
         )
-        for axis, (title, one) in zip(axes.flat, maps.items(), strict=True):
+        for axis, (title, several) in zip(axes.flat, maps.items(), strict=True):
+            one = several.first
             axis.axis("off")
             shown = axis.imshow(one.bits, cmap="cividis", vmin=0, vmax=max(most, 1e-3))
             for row, column in np.argwhere(one.marked):

@@ -42,7 +42,10 @@ def heatmap() -> Figure:
 def leak_maps() -> Figure:
     bits, marked = np.array([[0.1, 2.0], [0.0, -0.1]]), np.array([[False, True], [False, False]])
     one = LeakMap(bits, np.ones((2, 2)), marked, np.array(0.01), 0.05, 8, 4, (12, 12), "counting")
-    return plots.leak_maps({"a": one, "b": one})
+    each = LeakMap(
+        bits[None], np.ones((1, 2, 2)), marked[None], np.array([0.01]), 0.05, 8, 4, (12, 12), "any"
+    )
+    return plots.leak_maps({"a": one, "b": each})
 
 
 DRAWN = (image_grid, curves, scatter_with_bound, heatmap, leak_maps)
