@@ -73,7 +73,7 @@ def kept(seen_here):
 
 HANDFULS = {
     "pretrained-12": [
-        ("p-value of 0.500.*that is nothing", {"trained": NO, "pictures": 8}),
+        ("p-value of 0.500.*that is no evidence", {"trained": NO, "pictures": 8}),
         ("p-value of 0.000.*that is found", {"trained": YES, "pictures": 8}),
     ],
     "pretrained-23": [
