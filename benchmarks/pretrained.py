@@ -1,7 +1,7 @@
 """What does the critic that the package carries find, in how few photographs, and does it invent?
 
-    python benchmarks/pretrained.py PHOTOGRAPHS [FILE] [--parts zoo sound maps time left-out trained]
-        [--sets 3] [--runs 100] [--critics FOLDER]
+    python benchmarks/pretrained.py PHOTOGRAPHS [FILE]
+        [--parts zoo sound maps time left-out trained] [--sets 3] [--runs 100] [--critics FOLDER]
 
 PHOTOGRAPHS is a folder of pictures of at least 256 x 256. `zoo`: every scheme, and members of the
 simulated families, with 8 and with 6 photographs. `sound`: false alarms at 5 %, ciphertexts that
