@@ -1,6 +1,6 @@
 """Train the critic that `leakage.patch_mi(critic="pretrained")` asks, from a seed.
 
-    python benchmarks/train_critic.py [FOLDER] [--seed 0] [--steps 4000] [--device cpu] [--jobs 1]
+    python benchmarks/train_critic.py [FOLDER] [--seed 0] [--steps 6000] [--device cpu] [--jobs 1]
         [--leave-out FAMILY ... | --critics 7]
 
 It sees generated scenes and simulated ciphers alone, and no photograph. FOLDER gets the weights,
@@ -393,7 +393,7 @@ def main() -> None:
     own = Path(leakage.__file__).parent / "estimators"
     parser.add_argument("folder", nargs="?", type=Path, default=own)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--leave-out", nargs="*", default=[], choices=list(FAMILIES))

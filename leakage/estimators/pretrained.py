@@ -29,7 +29,7 @@ from leakage.evidence.intervals import clustered_interval
 
 #: The weights, and what they must be.
 FILE = Path(__file__).with_name("pretrained_critic.npz")
-SHA256 = "abf5d0ff61ea4fdf6b6250b0591e1bff292c3c676f38aff8588151a3eb68c06e"
+SHA256 = "10ed7abcae6e88e7f2adb7d0c80addede2d25a6c711f44673a1ae01dddba73fc"
 #: Groups of pictures that are compared with one another, all pairs of them: more are dealt into
 #: parts of about this size.
 TOGETHER = 12
