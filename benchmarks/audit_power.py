@@ -17,32 +17,50 @@ import numpy as np
 import leakage
 from leakage.audits import levels, power
 from leakage.audits.couples import coupled
+from leakage.audits.critic import PictureCollector, Pictures, PlanePlanter
 from leakage.audits.pairs import from_arrays
 from leakage.audits.verdicts import ALPHA, LEVELS
 from leakage.estimators.pixels import pixel_swap_p_value
 
 
-def sample_of(images: np.ndarray, cipher: np.ndarray) -> levels.Sample:
+def gathered(images: np.ndarray, cipher: np.ndarray) -> tuple[levels.Sample, Pictures]:
     """What the views of an audit keep of these pairs."""
     groups = np.arange(len(images))
     pairs = from_arrays(images, cipher)
     collector = levels.Collector(coupled(pairs.shapes, groups), 4096, groups, 0)
+    read = PictureCollector(pairs.shapes, groups, 0)
     for pair in pairs:
         collector.add(*pair)
-    return collector.sample()
+        read.add(*pair)
+    return collector.sample(), read.pictures()
 
 
-def planted_test(level: str, sample: levels.Sample):
+def clear_patches(pictures: Pictures, share: float, rng: np.random.Generator) -> Pictures:
+    """Ciphertexts exchanged, and in this share of their patches the lowest plane in the clear."""
+    plain, cipher, groups = pictures
+    cipher = cipher[rng.permutation(len(cipher))]
+    side = levels.BLOCK
+    clear = rng.random((len(cipher), *(-(-n // side) for n in cipher.shape[1:3]))) < share
+    clear = clear.repeat(side, 1).repeat(side, 2)[:, : cipher.shape[1], : cipher.shape[2]]
+    return Pictures(plain, np.where(clear, (cipher & 0xFE) | (plain & 1), cipher), groups)
+
+
+def planted_test(level: str, sample: levels.Sample, pictures: Pictures):
     """Of bits and a trial to the p-value of the audit's own test of that view."""
     if level == "pixel":
         plant = power.plane_planter(sample)
         return lambda bits, trial: pixel_swap_p_value(
             sample.plain_blocks, plant(bits, trial), sample.partners, sample.couples
         )
+    if level == "critic":
+        most = PlanePlanter(pictures, 0).bits
+        return lambda bits, trial: clear_patches(
+            pictures, bits / most, np.random.default_rng(trial)
+        ).finding(trial).p_value  # fmt: skip
     if level == "patch":
         keep = levels.coupled_blocks(sample, 0)
         x, y = (levels.patch_vectors(b[keep]) for b in (sample.plain_blocks, sample.cipher_blocks))
-        plant = power.direction_planter(x, y, 2)
+        plant = power.order_planter(x, y)
         partners = np.searchsorted(keep, sample.partners[keep])
         groups, couples = sample.block_groups[keep], sample.couples[keep]
         return lambda bits, trial: levels.swap_p_value(
@@ -73,12 +91,12 @@ def main() -> None:
         "scenes", size=options.size, count=options.pairs, seed=options.seed
     ).images
     cipher = leakage.get_scheme("bitplane", bits=8).encrypt(images, bytes(16))
-    sample = sample_of(images, cipher)
-    for view in power.power_of(sample, options.seed):
+    sample, pictures = gathered(images, cipher)
+    for view in power.power_of(sample, pictures, options.seed):
         if view.bits is None:
             print(f"{view.level}: nothing that was planted is found")
             continue
-        test = planted_test(view.level, sample)
+        test = planted_test(view.level, sample, pictures)
         trials = range(1000, 1000 + options.runs)
         found = sum(test(view.bits, trial) <= ALPHA / len(LEVELS) for trial in trials)
         told = f"{view.level}: {view.bits:.3g} bits a {view.unit}, found in {found}"

@@ -16,7 +16,7 @@ from leakage.estimate import Estimate
 if TYPE_CHECKING:  # at run time it is made where it is needed, for it loads torch
     from leakage.estimators.leak_maps import LeakMap
 
-Level = Literal["structure", "pixel", "patch", "embedding", "identification"]
+Level = Literal["structure", "pixel", "patch", "critic", "embedding", "identification"]
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Finding:
 
     Attributes
     ----------
-    level : {"structure", "pixel", "patch", "embedding", "identification"}
-        What looked: an exact check of structure, or one of the four views.
+    level : {"structure", "pixel", "patch", "critic", "embedding", "identification"}
+        What looked: an exact check of structure, or one of the five views.
     name : str
         Short and unique in an audit, for instance ``"histogram"`` or ``"keystream reused"``.
     leaks : bool or None
@@ -62,7 +62,7 @@ class Power:
 
     Attributes
     ----------
-    level : {"pixel", "patch", "embedding", "identification"}
+    level : {"pixel", "patch", "critic", "embedding", "identification"}
         The view.
     bits : float or None
         How much; None where not even the largest that was tried is found.

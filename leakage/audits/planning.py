@@ -43,9 +43,9 @@ def plan(
     Returns
     -------
     DataFrame
-        Indexed by the number of independent images, bits by view: ``pixel`` (a sample), ``patch``,
-        ``embedding`` and ``identification`` (an image); NaN where not even the largest leak that
-        was tried is found. An audit of so many clears nothing.
+        Indexed by the number of independent images, bits by view: ``pixel`` (a sample), ``patch``
+        and ``critic`` (a patch), ``embedding`` and ``identification`` (an image); NaN where not
+        even the largest leak that was tried is found. An audit of so many clears nothing.
 
     Raises
     ------
@@ -56,8 +56,9 @@ def plan(
     --------
     >>> table = plan(load_images("scenes", size=32, count=30).images)
     >>> table.index.tolist(), table.columns.tolist()
-    ([25, 30], ['pixel', 'patch', 'embedding', 'identification'])
+    ([25, 30], ['pixel', 'patch', 'critic', 'embedding', 'identification'])
     """
+    from leakage.audits.critic import PictureCollector
     from leakage.audits.levels import Collector
 
     if isinstance(images, str | Path):
@@ -80,8 +81,11 @@ def plan(
         own = labels[chosen]
         shapes = [pairs.shapes[i] for i in chosen]
         collector = Collector(coupled(shapes, own), 4096, own, seed)
+        read = PictureCollector(shapes, own, seed)
         for i in chosen:
-            collector.add(*pairs.read(int(i)))
-        power = power_of(collector.sample(), seed)
+            pair = pairs.read(int(i))
+            collector.add(*pair)
+            read.add(*pair)
+        power = power_of(collector.sample(), read.pictures(), seed)
         rows[count] = {view.level: np.nan if view.bits is None else view.bits for view in power}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("images")

@@ -21,8 +21,8 @@ class Audit(Findings):
     Attributes
     ----------
     leaks : bool or None
-        True: a leak was found. False: none was, and the audit had the power to find one. None: too
-        few pairs to say.
+        True: a leak was found. False: none was, and every view had the power to find one. None:
+        some had not.
     verdict : str
         One sentence.
     findings : tuple of Finding

@@ -8,15 +8,13 @@ from leakage.evidence.p_values import holm_p_values
 
 #: Family-wise level of all tests of an audit together.
 ALPHA = 0.01
-#: Fewer independent images than this cannot clear a scheme of a leak in whole images.
-ENOUGH_PAIRS = 50
 #: All images are one, perhaps under many keys.
 ONE_PICTURE = Finding(
     "structure", "one picture alone", None,
     "All images are from one source: how ciphertexts of different pictures differ was not seen.",
-    "Give pictures of at least two sources, better of 50 or more.",
+    "Give pictures of at least two sources, better of 200 or more.",
 )  # fmt: skip
-LEVELS = ("structure", "pixel", "identification", "patch", "embedding")
+LEVELS = ("structure", "pixel", "identification", "patch", "critic", "embedding")
 
 
 def corrected(findings: list[Finding]) -> list[Finding]:
@@ -46,13 +44,6 @@ def ranked(findings: list[Finding]) -> list[Finding]:
     return sorted(findings, key=place)
 
 
-def leaks(findings: list[Finding], independent: int) -> bool | None:
-    """Whether anything leaks; None where there are too few independent images to say no."""
-    if any(finding.leaks for finding in findings):
-        return True
-    return False if independent >= ENOUGH_PAIRS else None
-
-
 def verdict(
     found: bool | None,
     findings: list[Finding],
@@ -67,7 +58,7 @@ def verdict(
     Parameters
     ----------
     found : bool or None
-        What `leaks` says.
+        Whether anything leaks; None where that is not known.
     findings : list of Finding
         The gravest first.
     certified : float
@@ -88,8 +79,9 @@ def verdict(
 
     Examples
     --------
-    >>> verdict(None, [], 0.0, [], 30, 30)
-    'Undecided: 30 pairs found no leak, and are too few to say that there is none.'
+    >>> views = [Power("pixel", 0.001, "sample", ""), Power("embedding", None, "image", "")]
+    >>> verdict(None, [], 0.0, views, 30, 30).partition(", and ")[0]
+    'Undecided: 30 pairs found no leak'
     """
     if found:
         worst = findings[0]
@@ -100,18 +92,29 @@ def verdict(
         )
         return f"Leak detected ({worst.name}). {worst.meaning}{bound}"
     of = f" of {sources} independent picture{'s' * (sources != 1)}" if sources != pairs else ""
+    seen = ", ".join(power_text(view) for view in power if view.bits is not None)
+    told = f"would have detected, in eight of ten cases and if all images leaked alike, {seen}."
     if found is None:
+        blind = [view.level for view in power if view.bits is None]
         why = "are too few to say that there is none"
-        if lossy and sources >= ENOUGH_PAIRS:
+        if blind:
+            why = f"are too few for what was planted to be seen by {listed(blind)}"
+        elif lossy:
             why = "say nothing of what JPEG ciphertexts hold beyond their decoded samples"
-        elif sources >= ENOUGH_PAIRS and (blind := [p.level for p in power if p.bits is None]):
-            why = f"are too few for what was planted to be seen by {' and '.join(blind)}"
-        return f"Undecided: {pairs} pairs{of} found no leak, and {why}."
-    return (
-        "No leak detected: this audit would have detected, in eight of ten cases and if all images "
-        "leaked alike, "
-        f"{', '.join(map(power_text, power))}."
-    )
+        other = f" Its other views {told}" if seen and blind else f" It {told}" if seen else ""
+        return f"Undecided: {pairs} pairs{of} found no leak, and {why}.{other}"
+    return f"No leak detected: this audit {told}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a row.
+
+    Examples
+    --------
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def power_text(view: Power) -> str:
@@ -120,7 +123,7 @@ def power_text(view: Power) -> str:
     Examples
     --------
     >>> power_text(Power("patch", 0.0625, "patch", "noise"))
-    '0.062 bits a patch'
+    '0.062 bits a patch (patch)'
     """
     bits = "nothing" if view.bits is None else f"{view.bits:.2g} bits"
-    return f"{bits} an image ({view.level})" if view.unit == "image" else f"{bits} a {view.unit}"
+    return f"{bits} {'an' if view.unit == 'image' else 'a'} {view.unit} ({view.level})"

@@ -161,7 +161,7 @@ def test_a_leak_and_no_leak(images, noise, key):
     assert pixel.estimate.low <= leaky.exact.bits + 0.2
     for result in (clean, leaky):
         assert {f.level for f in result.findings} == {
-            "structure", "pixel", "patch", "embedding", "identification",
+            "structure", "pixel", "patch", "critic", "embedding", "identification",
         }  # fmt: skip
         assert "secure" not in result.verdict
         assert key.hex() not in repr(result)

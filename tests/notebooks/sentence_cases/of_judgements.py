@@ -93,9 +93,9 @@ def finding(leaks, p=0.5, name="stem"):
     return Obj(leaks=leaks, p_value=p, name=name)
 
 
-def cleared(leaks, detectable=None, certified=0.0, p=0.5):
+def cleared(leaks, certified=0.0, p=0.5):
     return {"clean": Obj(
-        leaks=leaks, detectable_bits=detectable, certified_bits=certified, verdict="So.",
+        leaks=leaks, certified_bits=certified, verdict="So.",
         findings=[finding(bool(leaks), p)], settings={"independent images": 3},
     )}  # fmt: skip
 
@@ -134,10 +134,10 @@ AUDIT = {
         ("Every question that was answered found", answers(3, 0, 0)),
     ],
     "audit-13-say": [
-        ("we plant a leak", cleared(False, 0.3)),
-        ("Here it cannot say", cleared(False, p=None)),
+        ("we plant a leak", cleared(False)),
+        ("we plant a leak", cleared(False, p=None)),
         ("With 3 images that differ", cleared(None)),
-        ("false alarm \\(stem\\)", cleared(True, certified=0.1)),
+        ("false alarm \\(stem\\)", cleared(True, 0.1)),
     ],
     "audit-17-say": [
         ("what its pairs cannot show", public(False, True)),
