@@ -1,6 +1,7 @@
 """Is a leak found as often as an audit says it would have been?
 
     python benchmarks/audit_power.py [--pairs 200] [--size 64] [--runs 100] [--seed 0]
+        [--views NAME ...]
 
 An audit of scenes under AES says what each of its views would have found in eight of ten cases.
 Leaks of that size are planted again, at other places and along other directions, and asked about by
@@ -86,13 +87,14 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--views", nargs="*", default=list(power.PLANTED), choices=power.PLANTED)
     options = parser.parse_args()
     images = leakage.load_images(
         "scenes", size=options.size, count=options.pairs, seed=options.seed
     ).images
     cipher = leakage.get_scheme("bitplane", bits=8).encrypt(images, bytes(16))
     sample, pictures = gathered(images, cipher)
-    for view in power.power_of(sample, pictures, options.seed):
+    for view in power.power_of(sample, pictures, options.seed, options.views):
         if view.bits is None:
             print(f"{view.level}: nothing that was planted is found")
             continue

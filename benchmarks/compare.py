@@ -1,6 +1,6 @@
 """Does `leakage.compare` ever give the wrong order?
 
-    python benchmarks/compare.py [--runs 20] [--images 60] [--size 64] [--seed 0]
+    python benchmarks/compare.py [FILE] [--runs 20] [--images 60] [--size 64] [--seed 0]
 
 Pairs of schemes whose order is known, on generated scenes and under fresh keys each time: how
 often the answer is right, wrong, or that it cannot be said. A scheme against itself is never to
@@ -8,12 +8,15 @@ have an order.
 """
 
 import argparse
+import csv
 import os
 from collections import Counter
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
+from provenance import stamp
 
 import leakage
 
@@ -30,9 +33,13 @@ PAIRS = {
     "SKK, SKK": (("skk", {}), ("skk", {}), None),
 }  # fmt: skip
 
+ANSWERS = ("right", "cannot be said", "wrong")
+COLUMNS = ["pair", "order", "runs", "images", *ANSWERS]
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("file", nargs="?", type=Path, default=Path("compare.csv"))
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--images", type=int, default=60)
     parser.add_argument("--size", type=int, default=64)
@@ -41,6 +48,7 @@ def main() -> None:
     many = leakage.load_images(
         "scenes", size=options.size, count=2 * options.images, seed=options.seed
     )
+    rows = []
     for name, (first, second, right) in PAIRS.items():
         one, other = (leakage.get_scheme(s, **settings) for s, settings in (first, second))
         found: Counter[str] = Counter()
@@ -49,7 +57,12 @@ def main() -> None:
             images = many.images[rng.permutation(len(many.images))[: options.images]]
             more = leakage.compare(one, other, images, seed=options.seed + 7 * run).more
             found["right" if more == right else "cannot be said" if more is None else "wrong"] += 1
-        print(name, *(f"{k} {found[k]}" for k in ("right", "cannot be said", "wrong")), sep=", ")
+        rows.append([name, right or "cannot be said", options.runs, options.images]
+                    + [found[answer] for answer in ANSWERS])  # fmt: skip
+        print(*rows[-1], sep=", ", flush=True)
+        with options.file.open("w", newline="", encoding="utf8") as file:
+            file.write(stamp("compare.py", ["numpy", "scipy"]))
+            csv.writer(file).writerows([COLUMNS, *rows])
 
 
 if __name__ == "__main__":

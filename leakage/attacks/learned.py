@@ -1,6 +1,6 @@
 """Attacks that learn from pairs of other photographs: find, classify, invert."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -60,39 +60,60 @@ def reidentify(
     >>> reidentify(x, x).rate > 0.9
     True
     """
-    return reidentify_among(
-        x, y, (first,), groups=groups, folds=folds, seed=seed, components=components
-    )[0]
+    told = scored_folds(x, y, groups=groups, folds=folds, seed=seed, components=components)
+    return found_among(told, first)
 
 
-def reidentify_among(
+def scored_folds(
     x: np.ndarray,
     y: np.ndarray,
-    firsts: Sequence[int],
     *,
     groups: np.ndarray | None = None,
     folds: int = 5,
     seed: int = 0,
     components: int = 32,
-) -> list[Attack]:
-    """As `reidentify` for several numbers of best candidates, by critics that are trained once."""
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """How well every image of a fold fits every ciphertext of it, by what the other folds taught.
+
+    Parameters
+    ----------
+    x, y, groups, folds, seed, components
+        As of `reidentify`.
+
+    Returns
+    -------
+    list of (ndarray, ndarray)
+        Of each fold the logarithms of likelihood ratios, a row for each ciphertext, and the group
+        of each sample.
+
+    Raises
+    ------
+    ValueError
+        As of `reidentify`.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).normal(size=(200, 3))
+    >>> [scores.shape for scores, groups in scored_folds(x, x)] == [(40, 40)] * 5
+    True
+    """
     check_seed(seed)
     x, y, groups = check_samples(x, y, groups, folds)
     if components < 1:
         raise ValueError(f"components must be at least 1, not {components}")
     fold = split_by_group(groups, folds, np.random.default_rng(seed))
-    parts: list[list[tuple]] = [[] for _ in firsts]
+    told = []
     for test in range(folds):
         fit, rows = np.flatnonzero(fold != test), np.flatnonzero(fold == test)
-        scores = _likelihood_ratios(x, y, fit, rows, components, seed)
-        for first, some in zip(firsts, parts, strict=True):
-            some.append(ranked(scores, groups[rows], first))
-    found = []
-    for first, some in zip(firsts, parts, strict=True):
-        hits, chance, competing = (np.concatenate(part) for part in zip(*some, strict=True))
-        success = wording(first, competing)
-        found.append(counted("reidentify", hits.sum(), len(x), chance.mean(), success))
-    return found
+        told.append((_likelihood_ratios(x, y, fit, rows, components, seed), groups[rows]))
+    return told
+
+
+def found_among(told: list[tuple[np.ndarray, np.ndarray]], first: int) -> Attack:
+    """How often an own image is among the `first` best, of what `scored_folds` gives."""
+    some = [ranked(scores, groups, first) for scores, groups in told]
+    hits, chance, competing = (np.concatenate(part) for part in zip(*some, strict=True))
+    return counted("reidentify", hits.sum(), len(hits), chance.mean(), wording(first, competing))
 
 
 def reidentification_p_value(

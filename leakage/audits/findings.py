@@ -16,7 +16,8 @@ from leakage.estimate import Estimate
 if TYPE_CHECKING:  # at run time it is made where it is needed, for it loads torch
     from leakage.estimators.leak_maps import LeakMap
 
-Level = Literal["structure", "pixel", "patch", "critic", "embedding", "identification"]
+View = Literal["pixel", "patch", "critic", "embedding", "identification"]
+Level = Literal["structure"] | View
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Power:
         What was planted.
     """
 
-    level: Level
+    level: View
     bits: float | None
     unit: str
     planted: str
@@ -95,6 +96,10 @@ class Limit:
         Success of guessing.
     trials : int
         Independent images.
+    bayes_security : float or None
+        Of one that guesses: its errors at the limit as a share of those of a guesser without
+        ciphertexts, 1 where these are of no use and 0 where they tell all (Chatzikokolakis et al.,
+        2023, for the images here, each as likely). None of one that may pass.
     """
 
     adversary: str
@@ -102,6 +107,7 @@ class Limit:
     limit: float
     chance: float
     trials: int
+    bayes_security: float | None
 
 
 @dataclass(frozen=True)

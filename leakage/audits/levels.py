@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from leakage.attacks.learned import reidentification_p_value, reidentify_among
+from leakage.attacks.learned import found_among, reidentification_p_value, scored_folds
 from leakage.attacks.success import Attack
 from leakage.audits.couples import Couples, kinds_of
 from leakage.audits.findings import Finding
@@ -312,8 +312,11 @@ class Identified(NamedTuple):
 
     x: np.ndarray  # whole images, as vectors
     y: np.ndarray  # and their ciphertexts
-    best: Attack
-    top: Attack  # among the first five
+    told: list[tuple[np.ndarray, np.ndarray]]  # of `scored_folds`
+
+    def first(self, count: int) -> Attack:
+        """How often the own image is among so many first."""
+        return found_among(self.told, count)
 
 
 def identified(sample: Sample, seed: int) -> Identified | None:
@@ -323,7 +326,7 @@ def identified(sample: Sample, seed: int) -> Identified | None:
     x, y = (whole(side) for side in (sample.plain, sample.cipher))
     if constant(x) or constant(y):
         return None
-    return Identified(x, y, *reidentify_among(x, y, (1, 5), groups=sample.groups, seed=seed))
+    return Identified(x, y, scored_folds(x, y, groups=sample.groups, seed=seed))
 
 
 def identification_findings(sample: Sample, found: Identified | None, seed: int) -> list[Finding]:
@@ -333,8 +336,8 @@ def identification_findings(sample: Sample, found: Identified | None, seed: int)
         why = "Fewer than 25 independent images." if few else "All images or ciphertexts are alike."
         return [Finding("identification", "plaintext among others", None, why,
                         "Give more pairs.")]  # fmt: skip
-    x, y, best, top = found
-    p = identification_p_value(sample, x, y, 9999, seed)
+    best, top = found.first(1), found.first(5)
+    p = identification_p_value(sample, found.x, found.y, 9999, seed)
     return [Finding(
         "identification", "plaintext among others", None,
         f"For {round(best.rate * best.n)} of {best.n} ciphertexts {best.success} (by guessing, "

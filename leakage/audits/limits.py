@@ -3,13 +3,15 @@
 import math
 
 import numpy as np
-from scipy.stats import beta
+from scipy.stats import beta, binom
 
 from leakage.attacks import infer_attribute
 from leakage.attacks.success import Attack
 from leakage.audits.findings import Limit
 from leakage.audits.levels import FEWEST_IDENTIFIED, Identified, Sample
 
+#: False positives at which pairs are asked whether they belong together.
+FALSE_POSITIVES = (0.01, 0.001)
 #: Chance that any of the limits of an audit is below the adversary's true success.
 ERROR = 0.05
 
@@ -38,7 +40,8 @@ def upper_limit(rate: float, trials: int, error: float = ERROR) -> float:
 def limits_of(sample: Sample, found: Identified | None, seed: int) -> tuple[Limit, ...]:
     """Limits of all adversaries together, each of whom was trained on other images.
 
-    Two look for the image of a ciphertext among some forty, by a critic of whole images; two tell
+    Some look for the image of a ciphertext among some forty, by a critic of whole images, or say of
+    an image and a ciphertext whether they belong together, with so many false positives; some tell
     from the ciphertext whether its image is brighter, or of more contrast, than half of them.
 
     Parameters
@@ -53,29 +56,87 @@ def limits_of(sample: Sample, found: Identified | None, seed: int) -> tuple[Limi
     Returns
     -------
     tuple of Limit
-        Empty where images are too few, or all look alike.
+        Empty where images are too few, or all look alike. False positives are asked where there are
+        pairs enough for one of them.
+
+    References
+    ----------
+    Carlini et al. (2022), Membership inference attacks from first principles, for rates at few
+    false positives; Chatzikokolakis, Cherubin, Palamidessi & Troncoso (2023), Bayes security: a not
+    so average metric.
     """
     if found is None:
         return ()
     groups, sources = sample.groups, len(np.unique(sample.groups))
-    named = {
-        "finds the image of a ciphertext, first of all": found.best,
-        "finds the image of a ciphertext, among the first five": found.top,
+    guessing = {
+        "finds the image of a ciphertext, first of all": found.first(1),
+        "finds the image of a ciphertext, among the first five": found.first(5),
     }
-    named |= {
+    guessing |= {
         f"tells whether an image has more {what} than the middle one": attack
         for what, values in _attributes(sample.plain["histogram"]).items()
         if (attack := _told(found.y, values, groups, seed)) is not None
     }
-    return tuple(
-        Limit(
-            name, attack.rate,
-            # whoever does worse may guess instead
-            max(attack.chance, upper_limit(attack.rate, sources, ERROR / len(named))),
-            attack.chance, sources,
-        )
-        for name, attack in named.items()
-    )  # fmt: skip
+    own, others = own_and_others(found.told)
+    shares = [share for share in FALSE_POSITIVES if share * len(others) >= 1]
+    error = ERROR / (len(guessing) + len(shares))
+    limits = []
+    for name, attack in guessing.items():
+        # whoever does worse may guess instead
+        limit = max(attack.chance, upper_limit(attack.rate, sources, error))
+        security = (1 - limit) / (1 - attack.chance)
+        limits.append(Limit(name, attack.rate, limit, attack.chance, sources, security))
+    for share in shares:
+        rate, limit = recognised(own, others, share, sources, error)
+        name = f"knows that image and ciphertext belong together, at {share:.1%} false positives"
+        limits.append(Limit(name, rate, max(share, limit), share, sources, None))
+    return tuple(limits)
+
+
+def own_and_others(told: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """Scores of own pairs, and of pairs of two groups, of what `scored_folds` gives.
+
+    Examples
+    --------
+    >>> own, others = own_and_others([(np.eye(3), np.array([0, 1, 1]))])
+    >>> own.tolist(), others.tolist()
+    ([1.0, 1.0, 1.0], [0.0, 0.0, 0.0, 0.0])
+    """
+    own = [scores.diagonal() for scores, _ in told]
+    others = [scores[groups[:, None] != groups] for scores, groups in told]
+    return np.concatenate(own), np.concatenate(others)
+
+
+def recognised(
+    own: np.ndarray, others: np.ndarray, share: float, trials: int, error: float
+) -> tuple[float, float]:
+    """Share of own pairs that pass where so many others do, and its upper limit.
+
+    The limit counts those that pass a lower threshold, which lets more than so many others pass but
+    for half of the error, as if others were independent pairs.
+
+    Parameters
+    ----------
+    own, others : ndarray of float
+        Scores of pairs that belong together, and of others.
+    share : float
+        Of the others that may pass.
+    trials : int
+        Independent ones among the own.
+    error : float
+        Chance that the limit is too low.
+
+    Examples
+    --------
+    >>> rate, limit = recognised(np.arange(100.0), np.arange(1000.0) / 10, 0.01, 100, 0.05)
+    >>> round(rate, 2), 0.01 < limit < 0.1
+    (0.01, True)
+    """
+    down = np.sort(others)[::-1]
+    passing = int(binom.isf(error / 2, len(down), share)) + 1
+    rate = float(np.mean(own > down[int(share * len(down))]))
+    lenient = float(np.mean(own >= down[min(passing, len(down)) - 1]))
+    return rate, upper_limit(lenient, trials, error / 2)
 
 
 def _attributes(histograms: np.ndarray) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ from leakage import __version__
 from leakage.audits import words
 from leakage.audits.data import to_dict
 from leakage.audits.figures import INK, figure_file, forest, intervals, shown_pictures
-from leakage.audits.findings import Findings
+from leakage.audits.findings import Findings, Limit
 from leakage.audits.verdicts import LEVELS
 from leakage.estimate import p_text
 from leakage.pictures.thumbnails import data_address, png, thumbnail
@@ -84,9 +84,10 @@ def to_html(audit: Findings) -> str:
     p_values = [] if audit.metrics.empty else audit.metrics["p_value"].dropna()
     return templates().get_template("report.html.j2").render(
         audit=audit, version=__version__, cards=_cards(audit), strips=_strips(audit),
-        matrix=_matrix(audit), where=Markup(audit.where._repr_html_() if audit.where else ""),
-        plot=_plot(audit), measures=_measures(audit.metrics),
-        settings=_settings(audit), tested=len(p_values), like_noise=sum(p > 0.01 for p in p_values),
+        best=_best(audit), matrix=_matrix(audit), plot=_plot(audit),
+        where=Markup(audit.where._repr_html_() if audit.where else ""),
+        measures=_measures(audit.metrics), settings=_settings(audit), tested=len(p_values),
+        like_noise=sum(p > 0.01 for p in p_values),
     )  # fmt: skip
 
 
@@ -147,6 +148,12 @@ def _cards(audit: Findings) -> list[Card]:
             "not known for this scheme" if exact is None else exact.method,
         ),
     ]  # fmt: skip
+
+
+def _best(audit: Findings) -> Limit | None:
+    """The adversary that leaves least Bayes security, among those that guess."""
+    guessing = [one for one in audit.limits if one.bayes_security is not None]
+    return min(guessing, key=lambda one: one.bayes_security or 0.0, default=None)
 
 
 def _matrix(audit: Findings) -> dict[str, dict[bool | None, list[str]]]:

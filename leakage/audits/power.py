@@ -1,11 +1,11 @@
 """What an audit would have found: leaks of known size are planted into the very pairs it asked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 
 from leakage.audits.critic import Pictures, PlanePlanter
-from leakage.audits.findings import Power
+from leakage.audits.findings import Power, View
 from leakage.audits.levels import (
     COMPONENTS,
     FEWEST_IDENTIFIED,
@@ -40,24 +40,40 @@ _SHARES = 2.0 ** np.arange(-9, 0.25, 0.25)
 _SWAPS = 599
 
 
-def power_of(sample: Sample, pictures: Pictures, seed: int) -> tuple[Power, ...]:
-    """The power of every view, at the level that a test of it has among all tests of an audit."""
-    share = ALPHA / len(LEVELS)
-    return (
-        Power("pixel", pixel_power(sample, share, seed), "sample",
-              "the lowest bit plane of the ciphertext is the image's more often than not"),
-        Power("patch", patch_power(sample, share, seed), "patch",
-              "a random direction of the ciphertext's vector follows one of the patch's"),
-        Power("critic", critic_power(pictures, share, seed), "patch",
-              "the lowest bit plane of some patches of the ciphertext is the image's"),
-        Power("embedding", embedding_power(sample, share / len(sample.plain), seed), "image",
-              _MIXED.format(2, "image")),
-        Power("identification", identification_power(sample, share, seed), "image",
-              _MIXED.format(MANY, "image")),
-    )  # fmt: skip
-
-
 _MIXED = "{} random directions of the ciphertext's vector follow as many of the {}'s"
+#: What is planted for each view, and what its bits are of.
+PLANTED: dict[View, tuple[str, str]] = {
+    "pixel": (
+        "the lowest bit plane of the ciphertext is the image's more often than not", "sample",
+    ),
+    "patch": (
+        "a random direction of the ciphertext's vector follows one of the patch's", "patch",
+    ),
+    "critic": (
+        "the lowest bit plane of some patches of the ciphertext is the image's", "patch",
+    ),
+    "embedding": (_MIXED.format(2, "image"), "image"),
+    "identification": (_MIXED.format(MANY, "image"), "image"),
+}  # fmt: skip
+
+
+def power_of(
+    sample: Sample, pictures: Pictures, seed: int, views: Collection[View] = tuple(PLANTED)
+) -> tuple[Power, ...]:
+    """The power of these views, at the level that a test has among all tests of an audit."""
+    share = ALPHA / len(LEVELS)
+    ask: dict[View, Callable[[], float | None]] = {
+        "pixel": lambda: pixel_power(sample, share, seed),
+        "patch": lambda: patch_power(sample, share, seed),
+        "critic": lambda: critic_power(pictures, share, seed),
+        "embedding": lambda: embedding_power(sample, share / len(sample.plain), seed),
+        "identification": lambda: identification_power(sample, share, seed),
+    }
+    return tuple(
+        Power(view, ask[view](), unit, planted)
+        for view, (planted, unit) in PLANTED.items()
+        if view in views
+    )
 
 
 def pixel_power(sample: Sample, alpha: float, seed: int) -> float | None:

@@ -1,9 +1,10 @@
 """Upper limits of named adversaries: rarely below the truth, and within reach of it."""
 
 import numpy as np
+from scipy.stats import norm
 
 import leakage
-from leakage.audits.limits import upper_limit
+from leakage.audits.limits import own_and_others, recognised, upper_limit
 
 
 def test_limits_of_known_adversaries():
@@ -23,13 +24,34 @@ def test_shares_of_groups():
     assert sum(upper_limit(rate, 120) < 0.25 for rate in hits) <= 33
 
 
+def test_limits_of_known_recognition():
+    """Pairs share images and ciphertexts: five folds of 40, of a known share at 1 % and 0.1 %."""
+    rng = np.random.default_rng(2)
+    below = {(share, gain): 0 for share in (0.01, 0.001) for gain in (0.0, 1.0, 3.0)}
+    for _ in range(400):
+        told = [
+            (0.6 * rng.normal(size=(40, 40))
+             + 0.8 * (rng.normal(size=(40, 1)) + rng.normal(size=40)) / np.sqrt(2), np.arange(40))
+            for _ in range(5)
+        ]  # fmt: skip
+        own, others = own_and_others(told)
+        for share, gain in below:
+            truth = norm.sf(norm.isf(share) - gain)
+            below[share, gain] += recognised(own + gain, others, share, 200, 0.05)[1] < truth
+    assert max(below.values()) <= 33
+
+
 def test_an_audit_has_them():
     images = leakage.load_images("scenes", size=48, count=60, seed=2).images
     clear = leakage.audit(images, images, progress=False)
     sealed = leakage.get_scheme("bitplane", bits=8).encrypt(images, bytes(16))
     found = leakage.audit(images, sealed, progress=False)
-    assert len(clear.limits) == len(found.limits) == 4
+    assert len(clear.limits) == len(found.limits) == 5  # too few pairs for 0.1 % false positives
     assert all(one.limit > 0.9 for one in clear.limits[:2])
+    assert clear.limits[0].bayes_security < 0.1
+    assert found.limits[0].bayes_security > 0.8
+    assert clear.limits[4].rate > 0.9
+    assert found.limits[4].bayes_security is None
     for one in found.limits:
         assert one.rate < one.limit < one.chance + 0.4
         assert one.trials == 60

@@ -69,7 +69,7 @@ def found_leak() -> Audit:
     return Audit(
         True, "A <verdict>.", findings, 0.25, None, exact, metrics, settings, pictures, scores,
         origin, (Exposed(3, NAME, "<b>: 2 bits", 4.5),), (), MAP,
-        (Limit(NAME, 0.1, 0.2, 0.05, 60),),
+        (Limit(NAME, 0.1, 0.2, 0.05, 60, 0.84), Limit("knows", 0.0, 0.1, 0.01, 60, None)),
     )  # fmt: skip
 
 
