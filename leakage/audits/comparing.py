@@ -7,8 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from leakage.arguments import check_images, check_seed
 from leakage.audits.findings import Findings
@@ -18,6 +16,7 @@ from leakage.audits.reports import read_report, scores_of
 from leakage.audits.schemes import encrypted, scheme_from, scheme_key
 from leakage.estimate import p_text
 from leakage.evidence.p_values import holm_p_values, sign_flip_p_value
+from leakage.evidence.samples import merged
 from leakage.pictures.image_sets import ImageSet, load_images
 from leakage.schemes.base import Keying
 
@@ -215,10 +214,7 @@ def _shared(first: ImageScores, second: ImageScores) -> tuple[list[np.ndarray], 
         )
     rows = [np.array([of[image] for image in both]) for of in places]
     one, other = (np.array(of.units)[i] for of, i in zip((first, second), rows, strict=True))
-    size = 1 + max(one.max(), other.max())
-    joins = coo_array((np.ones(len(both)), (one, size + other)), (2 * size, 2 * size))
-    return rows, np.unique(connected_components(joins, directed=False)[1][one],
-                           return_inverse=True)[1]  # fmt: skip
+    return rows, np.unique(merged(one, other), return_inverse=True)[1]
 
 
 def _by_image(scores: ImageScores) -> dict[tuple[str, int], int]:

@@ -113,7 +113,8 @@ def recognised(
     """Share of own pairs that pass where so many others do, and its upper limit.
 
     The limit counts those that pass a lower threshold, which lets more than so many others pass but
-    for half of the error, as if others were independent pairs.
+    for half of the error, as if others were independent pairs. Of pairs that score alike a random
+    part passes.
 
     Parameters
     ----------
@@ -131,12 +132,20 @@ def recognised(
     >>> rate, limit = recognised(np.arange(100.0), np.arange(1000.0) / 10, 0.01, 100, 0.05)
     >>> round(rate, 2), 0.01 < limit < 0.1
     (0.01, True)
+    >>> recognised(np.zeros(100), np.zeros(1000), 0.01, 100, 0.05)[0]
+    0.01
     """
     down = np.sort(others)[::-1]
-    passing = int(binom.isf(error / 2, len(down), share)) + 1
-    rate = float(np.mean(own > down[int(share * len(down))]))
-    lenient = float(np.mean(own >= down[min(passing, len(down)) - 1]))
-    return rate, upper_limit(lenient, trials, error / 2)
+    more = min(int(binom.isf(error / 2, len(down), share)) + 1, len(down))
+    lenient = _passing(own, down, more)
+    return _passing(own, down, int(share * len(down))), upper_limit(lenient, trials, error / 2)
+
+
+def _passing(own: np.ndarray, down: np.ndarray, count: int) -> float:
+    """Share of own pairs that pass where so many of the others, from the highest down, do."""
+    at = down[count - 1]
+    part = (count - np.count_nonzero(down > at)) / np.count_nonzero(down == at)
+    return float(np.mean(own > at) + part * np.mean(own == at))
 
 
 def _attributes(histograms: np.ndarray) -> dict[str, np.ndarray]:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from leakage.arguments import check_images
+from leakage.evidence.samples import merged
 from leakage.pictures.image_sets import Equals
 from leakage.pictures.reading import Header, read_header, read_image
 from leakage.pictures.surveys import changes, files_below, of_other_kinds, refuse_files
@@ -236,8 +235,7 @@ def groups_of(
     if said.shape != (len(names),):
         raise ValueError(f"groups has shape {said.shape}, there are {len(names)} pairs")
     _, labels = np.unique(said, return_inverse=True)
-    joins = coo_array((np.ones(len(names)), (labels, labels[list(same)])), 2 * (labels.max() + 1,))
-    return connected_components(joins, directed=False)[1][labels]
+    return merged(labels, np.asarray(same))
 
 
 def _groups_said(names: Sequence[str], groups: str) -> list[str]:

@@ -10,12 +10,11 @@ from functools import lru_cache
 from hashlib import blake2b
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from leakage.audits.couples import kinds_of
 from leakage.audits.pairs import Pairs
 from leakage.estimate import entropy
+from leakage.evidence.samples import merged
 
 #: What the scores count, by view: each is that of the own ciphertext less that of another's.
 VIEWS = {
@@ -128,8 +127,8 @@ def _joined(groups: np.ndarray, chosen: list[tuple[int, int]]) -> tuple[int, ...
         return ()
     labels = np.unique(groups, return_inverse=True)[1]
     own, partner = labels[np.array(chosen)].T
-    joins = coo_array((np.ones(len(own)), (own, partner)), 2 * (labels.max() + 1,))
-    together = connected_components(joins, directed=False)[1][own]
+    numbers = np.arange(len(own))  # what an image and its partner share
+    together = merged(np.concatenate([own, partner]), np.tile(numbers, 2))[: len(own)]
     return tuple(np.unique(together, return_inverse=True)[1].tolist())
 
 

@@ -138,7 +138,7 @@ def usable_samples(
     member = np.unique(labels, return_inverse=True)[1]
     flags: tuple[str, ...] = ()
     if repeated := _repeated(left, right):
-        member = _merged(member, repeated.of)
+        member = merged(member, repeated.of)
         flags = (f"{repeated.times} of {len(left)} rows repeat others: they count once",)
         _check_enough(
             len(left), len(np.unique(member)), folds, "after repeated rows are counted once"
@@ -230,11 +230,17 @@ def image_groups(images: np.ndarray, groups: ArrayLike | None) -> np.ndarray:
     labels = check_image_groups(groups, len(images))
     digests = [hashlib.sha256(image.tobytes()).digest() for image in images]
     _, shown = np.unique(digests, return_inverse=True)
-    return _merged(np.unique(labels, return_inverse=True)[1], shown)
+    return merged(np.unique(labels, return_inverse=True)[1], shown)
 
 
-def _merged(member: np.ndarray, of: np.ndarray) -> np.ndarray:
-    """Groups joined where they show the same."""
+def merged(member: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """Groups joined where they show the same: a label for each row.
+
+    Examples
+    --------
+    >>> merged(np.array([0, 1, 2, 1]), np.array([5, 5, 6, 7])).tolist()
+    [0, 0, 1, 0]
+    """
     n_groups, n_pairs = member.max() + 1, of.max() + 1
     edges = coo_array(
         (np.ones(len(of), np.int8), (member, n_groups + of)), shape=(n_groups + n_pairs,) * 2
