@@ -154,7 +154,7 @@ def _plan(options: argparse.Namespace) -> int:
     if options.cipher is not None or options.scheme is not None:
         raise ValueError("--plan asks of the images alone: give no ciphertexts and no scheme")
     table = plan(options.plain, groups=options.groups, mode=options.mode, seed=options.seed)
-    _say("bits that are found in eight of ten cases, of a sample, a patch and an image:")
+    _say("bits that are found in eight of ten cases, of a sample, two of a patch, two of an image:")
     _say(table.to_string(float_format="{:.2g}".format, na_rep="nothing"))
     enough = table.index[table.notna().all(axis=1)]
     _say(

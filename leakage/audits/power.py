@@ -177,7 +177,7 @@ def embedding_power(sample: Sample, alpha: float, seed: int) -> float | None:
     x, y = sample.plain[_RUNG], sample.cipher[_RUNG]
 
     def test(planted: np.ndarray, seed: int) -> float | None:
-        return rung_estimate(sample, x, planted, 199, seed).p_value
+        return rung_estimate(sample, x, planted, 999, seed).p_value
 
     return _planted_power(x, y, test, alpha, _IMAGE_BITS, seed)
 
