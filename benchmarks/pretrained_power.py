@@ -78,7 +78,7 @@ WAYS: dict[str, tuple[Way, tuple[int, ...], bool]] = {
     "pretrained": (_pretrained, (2, 3, 4, 5, 6, 8, 12, 20, 40, 60), False),
     "counting": (_counting, (6, 12, 20, 40, 60), False),
     "trained": (_trained, (6, 12, 20, 40, 60), True),
-    "embedding": (_embedding, (24, 40, 60, 100), True),
+    "embedding": (_embedding, (40, 60), True),
 }
 
 
