@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import t as student_t
+from scipy.special import stdtrit  # of Student's distribution, the quantile
 
 from leakage.arguments import check_pairs, check_seed
 from leakage.estimate import Estimate
@@ -353,7 +353,7 @@ def _merged(moments: tuple[int, float, float], values: np.ndarray) -> tuple[int,
 
 def _interval(bits: float, n: int, _mean: float, squares: float) -> tuple[float, float]:
     """That of `clustered_interval` with every value its own cluster."""
-    half = student_t.ppf(0.975, n - 1) * np.sqrt(squares * n / (n - 1)) / n
+    half = stdtrit(n - 1, 0.975) * np.sqrt(squares * n / (n - 1)) / n
     return bits - half, bits + half
 
 

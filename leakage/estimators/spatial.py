@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import t as student_t
+from scipy.special import stdtrit  # of Student's distribution, the quantile
 
 from leakage.arguments import check_image_groups, check_one_of, check_pairs, check_seed
 from leakage.estimate import Estimate
@@ -202,5 +202,5 @@ def _jackknifed(
 
     found = np.array([without(held) for held in range(count)])
     error = math.sqrt((count - 1) / count * float(((found - found.mean()) ** 2).sum()))
-    half = float(student_t.ppf(0.975, count - 1)) * error
+    half = float(stdtrit(count - 1, 0.975)) * error
     return bits - half, bits + half

@@ -3,6 +3,8 @@
 import hashlib
 import math
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -159,6 +161,15 @@ def test_nothing_is_unpickled(tmp_path):
     with pytest.raises(ValueError, match="allow_pickle"):
         load_critic(file, digest)
     assert pickle  # what must not run here
+
+
+def test_what_takes_memory_is_not_imported():
+    code = (
+        "import sys, leakage; leakage.patch_mi; "
+        "print({'matplotlib', 'pandas', 'scipy.stats', 'sklearn', 'torchvision'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 def test_refusals(scenes):
