@@ -57,6 +57,11 @@ def adapted(before, after, bound):
     return {"both": ways}
 
 
+def certified(rate):
+    rows = {"pictures": [48], "sets": [200], "rate": [rate]}
+    return {"runs_certified": pd.DataFrame(rows)}
+
+
 def blind(*p):
     kinds = [f"kind {n}" for n in range(len(p))]
     left_out = pd.DataFrame({"p": p}, index=kinds)
@@ -105,6 +110,10 @@ HANDFULS = {
     "pretrained-52": [
         ("taught it more.*0.20 bit are certified", adapted(0.7, 1.2, 0.2)),
         ("nothing that lasts.*certify nothing", adapted(0.7, 0.7, 0.0)),
+    ],
+    "pretrained-55": [
+        ("In 1 of 200 sets.*as was promised", certified(0.005)),
+        ("In 20 of 200 sets.*more than was promised", certified(0.1)),
     ],
     "pretrained-62": [
         ("2 of 2 kinds, nine of ten or more.*it is 2.*each is found",
