@@ -196,7 +196,10 @@ def _independence(
     The ciphertexts of a fold are exchanged under a critic that is fixed by then, so that each
     fold's p-value holds whatever the earlier ones were.
     """
-    tested = [exchanged([one.sums for one in told], permutations, rng) for told in folds]
+    tested = [
+        exchanged([one.sums for one in told], permutations, rng, [one.alike for one in told])
+        for told in folds
+    ]
     telling = [one for one in tested if one.zs.any()]
     details = {
         "z": max(float(np.abs(one.zs).max()) for one in tested),

@@ -146,6 +146,7 @@ def patch_mi(
         ``top1`` (share of ciphertexts that pick out their own patch), ``z`` of the test,
         ``exchanged``, ``ceiling``. The pretrained critic tells a patch from those at its place in
         up to 11 other groups, so its ceiling is low; it has several scores, asked on both sides,
+        beside which the test asks whether pictures that are alike have ciphertexts that are,
         and ``details`` has ``reach``, the least p-value that so few pictures allow, ``head``, the
         score that stands out, ``heads``, the z of each, ``factors``, ``places``. Its ``certified``
         are bits that the mean information of these places exceeds with 95 % confidence, whatever
@@ -162,7 +163,8 @@ def patch_mi(
     References
     ----------
     Belghazi et al. (2018), Mutual Information Neural Estimation, ICML; van den Oord et al. (2018)
-    for the objective; the test is that of `leakage.evidence.permutations.sequential_test`.
+    for the objective; the test is that of `leakage.evidence.permutations.sequential_test`. Székely
+    et al. (2007), Measuring and testing dependence by correlation of distances, for likeness.
 
     Examples
     --------

@@ -9,7 +9,7 @@ may also make own pairs less alike than others.
 import hashlib
 import io
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import permutations as every_order
 from pathlib import Path
@@ -17,10 +17,11 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy.special import logsumexp
+from scipy.special import logsumexp, ndtri
 
 from leakage.devices import found_device
 from leakage.estimate import Estimate
+from leakage.estimators import likeness
 from leakage.estimators.pair_critic import PairCritic, with_weights
 from leakage.estimators.pretrained_bounds import CertifiedBits
 from leakage.estimators.threads import one_thread
@@ -141,6 +142,7 @@ class Told(NamedTuple):
     patches: np.ndarray  # (m, G, G, places, heads), nats
     images: np.ndarray  # (m, G, G, views), nats
     block: np.ndarray  # (G, m), pictures
+    alike: np.ndarray | None = None  # (views, 2, G, G), distances of images and of ciphertexts
 
     @property
     def sums(self) -> np.ndarray:
@@ -169,7 +171,7 @@ def tell(
     critic: PairCritic, plain: np.ndarray, cipher: np.ndarray, block: np.ndarray, places: Places
 ) -> Told:
     """Scores of all pairs of a part's groups."""
-    patches, images = [], []
+    patches, images, alike = [], [], []
     for rows in block.T:
         x, c = (places.cut(side[rows]) for side in (plain, cipher))
         n, count = x.shape[:2]
@@ -181,7 +183,8 @@ def tell(
         ]  # fmt: skip
         patches.append(np.stack(scores))
         images.append(critic.of_images(plain[rows], cipher[rows]))
-    return Told(np.stack(patches), np.stack(images), block)
+        alike.append(likeness.likeness(plain[rows], cipher[rows]))
+    return Told(np.stack(patches), np.stack(images), block, np.sum(alike, 0))
 
 
 def pretrained_mi(
@@ -201,7 +204,7 @@ def pretrained_mi(
     critic = (load_critic() if critic is None else critic).on(found_device(device))
     rng = np.random.default_rng(seed)
     certified, places = CertifiedBits(len(critic.heads)), None
-    sums, locals_ = [], []
+    sums, locals_, alike = [], [], []
     with one_thread():
         for plain, cipher, groups in batches:
             together = parts(groups, rng)
@@ -209,18 +212,20 @@ def pretrained_mi(
             for block in together:
                 told = tell(critic, plain, cipher, block, places)
                 sums.append(told.sums)
+                alike.append(told.alike)
                 locals_.append(local_bits(told.patches))
                 certified.bets(told.patches, np.random.default_rng([seed, len(sums)]))
     assert places is not None
     local = np.concatenate(locals_)
     bits, low, high, factors = _held_out(local, rng)
-    tested = exchanged(sums, permutations, rng)
+    tested = exchanged(sums, permutations, rng, alike)
     ceiling = math.log2(min(map(len, locals_)))
+    names = (*critic.names, *likeness.NAMES)
     named = [critic.heads[k // len(FACTORS)] for k in factors]
     details = {
         "z": float(np.abs(tested.zs).max()),
-        "head": critic.names[int(np.abs(tested.zs).argmax())],
-        "heads": dict(zip(critic.names, tested.zs.tolist(), strict=True)),
+        "head": names[int(np.abs(tested.zs).argmax())],
+        "heads": dict(zip(names, tested.zs.tolist(), strict=True)),
         "exchanged": f"{len(local)} groups",
         "reach": tested.reach,
         "ceiling": ceiling,
@@ -321,7 +326,12 @@ class Exchanged(NamedTuple):
     zs: np.ndarray
 
 
-def exchanged(sums: list[np.ndarray], permutations: int, rng: np.random.Generator) -> Exchanged:
+def exchanged(
+    sums: list[np.ndarray],
+    permutations: int,
+    rng: np.random.Generator,
+    alike: Sequence[np.ndarray | None] = (),
+) -> Exchanged:
     """Test of own pairs against all exchanges of groups within parts, of several scores together.
 
     The largest distance of any score is compared with what it is under the same exchange of all of
@@ -335,6 +345,9 @@ def exchanged(sums: list[np.ndarray], permutations: int, rng: np.random.Generato
         At least so many random exchanges where there are too many to go through.
     rng : numpy.random.Generator
         Draws them.
+    alike : sequence of ndarray of float, shape (views, 2, G, G)
+        Of each part the distances of images and of ciphertexts, to be compared as well, on one
+        side: of pictures that are alike, ciphertexts may be.
 
     Examples
     --------
@@ -352,13 +365,37 @@ def exchanged(sums: list[np.ndarray], permutations: int, rng: np.random.Generato
     deviation = np.sqrt(np.where(variance > rounding, variance, np.inf))
     sizes = [part.shape[1] for part in centred]
     total: np.ndarray | float = 0.0
-    for part, orders in zip(centred, _orders(sizes, permutations, rng), strict=True):
-        places = np.arange(part.shape[1])
-        total = total + np.stack([score[places, orders].sum(1) for score in part])
+    covary: np.ndarray | float = 0.0
+    compared = [one for one in alike if one is not None][: likeness.MOST_PARTS]
+    for i, orders in enumerate(_orders(sizes, permutations, rng)):
+        places = np.arange(sizes[i])
+        total = total + np.stack([score[places, orders].sum(1) for score in centred[i]])
+        if i < len(compared):
+            covary = covary + np.stack(list(likeness.covariances(compared[i], orders)))
     zs = total / deviation[:, None]
     largest = np.abs(zs).max(0)
+    if compared:
+        standard = _standardised(covary)
+        largest = np.maximum(largest, standard.max(0))
+        zs = np.concatenate([zs, standard])
     p_value = float(np.mean(largest >= largest[0] - 1e-9))
     return Exchanged(p_value, 1 / len(largest), zs[:, 0])
+
+
+def _standardised(values: np.ndarray) -> np.ndarray:
+    """Distances of (scores, exchanges) from their means, in standard deviations; 0 if constant.
+
+    Distance covariances have a long tail above: where it says more, the share of exchanges that
+    reach as far counts, as it would of normal scores.
+    """
+    centred = values - values.mean(1, keepdims=True)
+    spread = centred.std(1, keepdims=True)
+    varied = spread > 1e-9 * np.abs(values).max()
+    standard = centred / np.where(varied, spread, np.inf)
+    ordered = np.sort(standard, 1)
+    count = values.shape[1]
+    below = np.stack([np.searchsorted(o, s - 1e-9) for o, s in zip(ordered, standard, strict=True)])
+    return np.where(varied, np.maximum(standard, -ndtri((count - below) / count / 2)), 0)
 
 
 def _orders(sizes: list[int], permutations: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
