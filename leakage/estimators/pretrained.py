@@ -375,7 +375,7 @@ def exchanged(
     zs = total / deviation[:, None]
     largest = np.abs(zs).max(0)
     if compared:
-        standard = _standardised(covary)
+        standard = _standardised(np.asarray(covary))
         largest = np.maximum(largest, standard.max(0))
         zs = np.concatenate([zs, standard])
     p_value = float(np.mean(largest >= largest[0] - 1e-9))
