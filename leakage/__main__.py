@@ -136,11 +136,12 @@ def _audit(options: argparse.Namespace) -> int:
 
 def _check_written(options: argparse.Namespace) -> None:
     """Refuse places for the report, and for tests beside it, before any work."""
-    from leakage.audits.writing import FILES, check_file, check_output
+    from leakage.audits.writing import FILES, check_file
+    from leakage.sealed import check_writable
 
     for written in (options.output, options.junit):
         _check_apart(written, options.plain, options.cipher)
-    check_output(options.output)
+    check_writable(Path(options.output))
     if options.junit is not None:
         check_file(options.junit)
         report = Path(options.output).resolve()

@@ -12,6 +12,7 @@ import os
 import platform
 import re
 import stat
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -52,6 +53,37 @@ def _told(path: Path) -> Iterator[None]:
         raise OutputError(
             f"cannot write {path}: {error.strerror or error}; free some space there, or name a "
             "folder that can be written"
+        ) from error
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder that cannot be written, or made and then written; it is not made.
+
+    Raises
+    ------
+    ValueError
+        It, or a folder it is to be in, is something else or may not be written.
+
+    Examples
+    --------
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     check_writable(Path(file.name))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ValueError: ... is no folder; name another folder for the results
+    """
+    above = [folder, *folder.parents]
+    in_the_way = [place for place in above if os.path.lexists(place) and not place.is_dir()]
+    if in_the_way:
+        raise ValueError(f"{in_the_way[0]} is no folder; name another folder for the results")
+    nearest = next(place for place in above if place.is_dir())
+    try:
+        with tempfile.TemporaryFile(dir=nearest) as probe:
+            probe.write(bytes(4096))
+            probe.flush()
+    except OSError as error:
+        raise OutputError(
+            f"cannot write into {nearest}: {error.strerror or error}; free some space there, or "
+            "name a folder that can be written"
         ) from error
 
 

@@ -1,7 +1,6 @@
 """An audit as files in a folder: all of them, or none."""
 
 import json
-import os
 import tempfile
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from leakage.audits.figures import figure_file, forest, pictures
 from leakage.audits.findings import Findings
 from leakage.audits.latex import to_latex
 from leakage.audits.page import to_html
-from leakage.sealed import replacing
+from leakage.sealed import check_writable, replacing
 
 #: Of a report, all that there may be.
 FILES = (
@@ -52,7 +51,7 @@ def save(audit: Findings, folder: str | Path) -> dict[str, Path]:
     ['findings.tex', 'report.html', 'report.json']
     """
     folder = Path(folder)
-    check_output(folder)
+    check_writable(folder)
     files = _files(audit)
     folder.parent.mkdir(parents=True, exist_ok=True)
     # An existing folder may be a file system of its own, into which nothing can be moved in one
@@ -72,37 +71,6 @@ def save(audit: Findings, folder: str | Path) -> dict[str, Path]:
     return {name: folder / name for name in files}
 
 
-def check_output(folder: str | Path) -> None:
-    """Refuse a folder for the report that cannot be made or written, before any work.
-
-    Raises
-    ------
-    ValueError
-        It, or a folder it is to be in, is a file or may not be written.
-
-    Examples
-    --------
-    >>> with tempfile.NamedTemporaryFile() as file:
-    ...     check_output(file.name)  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    ValueError: ... is a file; name a folder for the report
-    """
-    folder = Path(folder)
-    for path in (folder, *folder.parents):
-        if not os.path.lexists(path):
-            continue
-        if not path.is_dir():
-            raise ValueError(f"{path} is a file; name a folder for the report")
-        try:
-            with tempfile.TemporaryFile(dir=path) as file:
-                file.write(bytes(4096))
-        except OSError as error:
-            raise ValueError(
-                f"{path} cannot be written ({error.strerror}); name another folder for the report"
-            ) from None
-        return
-
-
 def check_file(path: str | Path) -> None:
     """Refuse a file that cannot be written, before any work.
 
@@ -120,7 +88,7 @@ def check_file(path: str | Path) -> None:
     path = Path(path)
     if path.is_dir():
         raise ValueError(f"{path} is a folder; name a file")
-    check_output(path.parent)
+    check_writable(path.parent)
 
 
 def write_file(path: str | Path, data: bytes) -> None:

@@ -17,9 +17,9 @@ from tqdm import tqdm
 from leakage.arguments import check_one_of, check_seed
 from leakage.estimate import Estimate
 from leakage.estimators.candidates import Method
-from leakage.sealed import replacing
+from leakage.sealed import check_writable, replacing
 from leakage.studies.cells import estimator_of, is_own, options_of
-from leakage.studies.files import check_places, check_writable
+from leakage.studies.files import check_places
 from leakage.studies.own_code import own_object
 from leakage.studies.trials import told
 from leakage.truth.board import BoardTask, board_tasks

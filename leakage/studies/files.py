@@ -2,15 +2,13 @@
 
 import hashlib
 import json
-import os
 import re
-import tempfile
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from leakage.sealed import OutputError, is_whole, read_json, remove_fragments
+from leakage.sealed import check_writable, is_whole, read_json, remove_fragments
 from leakage.studies.cells import PIXELS, Cell
 from leakage.studies.provenance import source_digest
 
@@ -125,35 +123,6 @@ def check_folder(folder: Path) -> None:
     for name in FOLDERS:
         check_writable(folder / name)
     _check_table(folder)
-
-
-def check_writable(folder: Path) -> None:
-    """Refuse a folder that cannot be written, or made and then written; it is not made.
-
-    Parameters
-    ----------
-    folder : Path
-        Absolute.
-
-    Raises
-    ------
-    ValueError
-        It, or a folder it is to be in, is something else or may not be written.
-    """
-    above = [folder, *folder.parents]
-    in_the_way = [place for place in above if os.path.lexists(place) and not os.path.isdir(place)]
-    if in_the_way:
-        raise ValueError(f"{in_the_way[0]} is no folder; name another folder for the results")
-    nearest = next(place for place in above if os.path.isdir(place))
-    try:
-        with tempfile.TemporaryFile(dir=nearest) as probe:
-            probe.write(bytes(4096))
-            probe.flush()
-    except OSError as error:
-        raise OutputError(
-            f"cannot write into {nearest}: {error.strerror or error}; free some space there, or "
-            "name a folder that can be written"
-        ) from error
 
 
 def check_places(paths: Iterable[Path]) -> None:

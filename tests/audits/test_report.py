@@ -308,7 +308,7 @@ def test_a_file_is_no_folder(tmp_path, monkeypatch):
     file.write_text("mine")
     monkeypatch.setattr(writing, "to_html", None)  # would fail if there were any work before
     for folder in (file, file / "below"):
-        with pytest.raises(ValueError, match=r"report.txt is a file; name a folder"):
+        with pytest.raises(ValueError, match=r"report.txt is no folder; name another"):
             undecided().save(folder)
     assert file.read_text() == "mine"
 
