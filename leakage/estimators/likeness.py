@@ -16,6 +16,8 @@ VIEWS = (("values", "values"), ("values", "XOR"), ("values", "steps"), ("bits", 
 NAMES = tuple(f"alike: {cipher}" for _, cipher in VIEWS)
 #: Parts of the pictures that are compared so; that is hundreds of pictures.
 MOST_PARTS = 32
+#: Exchanges whose distances are taken at once: of all of them they would fill tens of megabytes.
+AT_ONCE = 4096
 
 
 def distances(images: np.ndarray, *, chained: bool) -> dict[str, np.ndarray]:
@@ -77,8 +79,10 @@ def covariances(together: np.ndarray, orders: np.ndarray) -> Iterator[np.ndarray
     """
     for one, other in together:
         centred = one - one.mean(0) - one.mean(1)[:, None] + one.mean()
-        taken = other[orders[:, :, None], orders[:, None, :]]
-        yield np.einsum("ij,kij->k", centred, taken)
+        yield np.concatenate([
+            np.einsum("ij,kij->k", centred, other[some[:, :, None], some[:, None, :]])
+            for some in np.array_split(orders, -(-len(orders) // AT_ONCE))
+        ])  # fmt: skip
 
 
 def _shares(rows: np.ndarray) -> np.ndarray:
