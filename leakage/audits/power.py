@@ -25,10 +25,10 @@ from leakage.estimators.pixels import CoupledTables
 
 #: Of so many plantings so many must be found: a few more than eight of ten, for chance had its
 #: part in these.
-TRIALS, NEEDED = 30, 25
+TRIALS, NEEDED = 20, 17
 #: Of patches by the linear critic alone: what it finds in seven of ten, all that an audit asks find
 #: in eight to nine (`benchmarks/audit_power.py`).
-NEEDED_LINEAR = 21
+NEEDED_LINEAR = 14
 
 #: Directions that name an image among others: what is in two alone names few.
 MANY = 8
