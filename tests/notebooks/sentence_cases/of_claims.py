@@ -49,6 +49,22 @@ def by_critic(lowest, blind):
     }  # fmt: skip
 
 
+def controlled(blind, heads=(1.2, 0.1), apart=1.3, many=1.1):
+    """Two networks, of which so many are blinder at the end; and filters."""
+    of_lite = [f"efficientnet_lite0, {depth}, " for depth in ("stem", "head")]
+    bits = {f"{n} random 3x3 filters, rectified, mean": b for n, b in ((32, 1.0), (1280, many))}
+    bits |= {name + how: 1.2 for name in of_lite for how in ("mean", "std")}
+    bits |= {name + "grid": apart for name in of_lite}
+    bits |= dict(zip(("trained", "untrained"), heads, strict=True))
+    column = pd.Series(bits)
+    return {
+        "blinder": {"a": blind > 0, "a untrained": blind > 1, "b": blind > 2},
+        "networks": {"efficientnet_a": ["trained"], "efficientnet_a untrained": ["untrained"]},
+        "depths": ["stem", "head"], "clearly": lambda less, more: bits[more] - bits[less] > 0.2,
+        "control": {"bits": {1: column, 2: column}}, "controls": pd.DataFrame({"seed": [0, 1, 2]}),
+    }  # fmt: skip
+
+
 def written(bits, gray, most=9.0, nothing=True, seven=7):
     given = {"bits": bits, "gray": gray} if seven else {}
     return {"seven": seven, "given": given, "ceiling": {("bits", 7): most}, "nothing": nothing}
@@ -88,6 +104,12 @@ CLAIMS = {
          by_critic(9.5, ["public-keystream"])),
         ("does not tell all.*3.00 of 9.60.*nothing in these: skk", by_critic(3.0, ["skk"])),
         ("nothing in these: none", by_critic(9.5, [])),
+    ],
+    "claims-controls-says": [
+        ("Depth\\.\\*\\* In 3 of 3.*softens the fall.*Hardly pooling.*Not dimension.*of 3 keys",
+         controlled(3)),
+        ("Depth does not decide.* In 1 of 3.*does not soften.*Pooling too.*Dimension too",
+         controlled(1, heads=(0.1, 1.2), apart=0.5, many=2.0)),
     ],
     "claims-33-says": [
         ("nearly every patch.*depends on how samples.*finds nothing", written(8.9, 0.0)),
