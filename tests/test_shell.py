@@ -141,7 +141,7 @@ def test_bad_output_is_found_before_the_work(folder, capsys, monkeypatch):
     Path("file").touch()
     for output in ("file", "file/below"):
         assert shell.main(["audit", "plain", "cipher", "-o", output]) == 2
-        assert "file is a file" in capsys.readouterr().err
+        assert "file is no folder" in capsys.readouterr().err
     if Path("/proc/version").exists():
         assert shell.main(["audit", "plain", "cipher", "-o", "/proc/report"]) == 2
         assert "cannot write into /proc" in capsys.readouterr().err

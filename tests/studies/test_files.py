@@ -347,7 +347,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_any_work(grid_file, m
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("leakage.studies.files.tempfile.TemporaryFile", refuse)
+    monkeypatch.setattr("leakage.sealed.tempfile.TemporaryFile", refuse)
     monkeypatch.setattr("leakage.studies.running.read_image_sets", refuse)
     out = grid_file.with_name("out")
     assert main(["study", str(grid_file), "-o", str(out)]) == 2
