@@ -22,7 +22,7 @@ import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
@@ -125,29 +125,23 @@ def lesson(
     return Lesson(family, own, key, other, (histograms(x), histograms(c)))
 
 
-class Scenes:
+@cache
+def pictures(seed: int) -> dict[str, np.ndarray]:
     """Scenes that teach, gray and in colour; their series is used nowhere else."""
-
-    def __init__(self, seed: int):
-        self.images = {
-            mode: leakage.load_images(
-                "scenes", size=SIDE, count=count, seed=SERIES + seed, mode=mode
-            ).images
-            for mode, count in (("gray", SCENES), ("rgb", SCENES // 4))
-        }
-
-
-_scenes: dict[int, Scenes] = {}
+    return {
+        mode: leakage.load_images(
+            "scenes", size=SIDE, count=count, seed=SERIES + seed, mode=mode
+        ).images
+        for mode, count in (("gray", SCENES), ("rgb", SCENES // 4))
+    }
 
 
 def lessons_of(step: int, families: Sequence[str], seed: int) -> list[Lesson]:
     """What a step teaches: a matter of the seed and the step, whichever process prepares it."""
-    if seed not in _scenes:
-        _scenes[seed] = Scenes(seed)
     rng = np.random.default_rng([seed, 2_121, step])
     patch = int(rng.choice(SIDES, p=CHOSEN))
     names = [family_drawn(families, rng) for _ in range(CIPHERS)]
-    return [lesson(name, _scenes[seed].images, patch, rng) for name in names]
+    return [lesson(name, pictures(seed), patch, rng) for name in names]
 
 
 @contextmanager
@@ -159,7 +153,7 @@ def prepared(
     if jobs == 1:
         yield map(one, steps)
         return
-    _scenes[seed] = Scenes(seed)  # the processes inherit them
+    pictures(seed)  # the processes inherit them
     with get_context("fork").Pool(jobs, torch.set_num_threads, (1,)) as pool:
         yield pool.imap(one, steps, chunksize=4)
 

@@ -1,4 +1,4 @@
-"""The four views of an audit: pixels, patches, embeddings, identification."""
+"""Four views of an audit: pixels, patches, embeddings, identification."""
 
 from dataclasses import dataclass, replace
 from typing import NamedTuple

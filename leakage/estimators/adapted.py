@@ -15,6 +15,7 @@ import torch
 
 from leakage.devices import found_device
 from leakage.estimate import Estimate
+from leakage.estimators import likeness
 from leakage.estimators.pair_critic import PairCritic, PairNetwork
 from leakage.estimators.pretrained import (
     FACTORS,
@@ -98,6 +99,11 @@ class _Images(NamedTuple):
         places = Places.for_parts(self.plain.shape[1:], self.patch, together, rng, read)
         return [tell(critic, self.plain, self.cipher, block, places) for block in together]
 
+    def alike(self, told: list[Told]) -> list[np.ndarray]:
+        """Distances of the images and of the ciphertexts of the first parts."""
+        some = told[: likeness.MOST_PARTS]
+        return [likeness.of_part(self.plain, self.cipher, one.block) for one in some]
+
     def drawn(self, rows: np.ndarray, rng: np.random.Generator) -> tuple[torch.Tensor, ...]:
         """Patches and ciphertexts at random places of different groups, (n, places, P, P) each."""
         names = rng.permutation(np.unique(self.groups[rows]))[:TOGETHER]
@@ -151,7 +157,8 @@ def adapted_mi(
             first = images.told(critic, np.flatnonzero(fold == 0), READ, rng)
             second = learn(fold == 0).critic
             second_told = images.told(second, np.flatnonzero(fold == 1), READ, rng)
-            p_value, tested = _independence([first, second_told, told[-1]], permutations, rng)
+            by_earlier = [first, second_told, told[-1]]
+            p_value, tested = _independence(images, by_earlier, permutations, rng)
     details = tested | {
         "ceiling": math.log2(min(len(one.block) for some in told for one in some)),
         "exchanged": f"{count} groups",
@@ -189,7 +196,7 @@ def _estimate(
 
 
 def _independence(
-    folds: list[list[Told]], permutations: int, rng: np.random.Generator
+    images: _Images, folds: list[list[Told]], permutations: int, rng: np.random.Generator
 ) -> tuple[float, dict[str, Any]]:
     """p-value, and what is behind it: each fold is told by a critic that saw only earlier ones.
 
@@ -197,7 +204,7 @@ def _independence(
     fold's p-value holds whatever the earlier ones were.
     """
     tested = [
-        exchanged([one.sums for one in told], permutations, rng, [one.alike for one in told])
+        exchanged([one.sums for one in told], permutations, rng, images.alike(told))
         for told in folds
     ]
     telling = [one for one in tested if one.zs.any()]

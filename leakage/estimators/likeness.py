@@ -51,13 +51,18 @@ def likeness(plain: np.ndarray, cipher: np.ndarray) -> np.ndarray:
     return np.array([[x[a], y[b]] for a, b in VIEWS])
 
 
+def of_part(plain: np.ndarray, cipher: np.ndarray, block: np.ndarray) -> np.ndarray:
+    """Sums of `likeness` over aligned images of groups; `block` numbers these, (groups, m)."""
+    return np.sum([likeness(plain[rows], cipher[rows]) for rows in block.T], 0)
+
+
 def covariances(together: np.ndarray, orders: np.ndarray) -> Iterator[np.ndarray]:
     """Distance covariance of every view under exchanges of the ciphertexts.
 
     Parameters
     ----------
     together : ndarray of float, shape (views, 2, n, n)
-        As of `likeness`, or sums of it over aligned images.
+        As of `likeness` or `of_part`.
     orders : ndarray of int, shape (exchanges, n)
         Which ciphertext stands where.
 

@@ -142,7 +142,6 @@ class Told(NamedTuple):
     patches: np.ndarray  # (m, G, G, places, heads), nats
     images: np.ndarray  # (m, G, G, views), nats
     block: np.ndarray  # (G, m), pictures
-    alike: np.ndarray | None = None  # (views, 2, G, G), distances of images and of ciphertexts
 
     @property
     def sums(self) -> np.ndarray:
@@ -171,7 +170,7 @@ def tell(
     critic: PairCritic, plain: np.ndarray, cipher: np.ndarray, block: np.ndarray, places: Places
 ) -> Told:
     """Scores of all pairs of a part's groups."""
-    patches, images, alike = [], [], []
+    patches, images = [], []
     for rows in block.T:
         x, c = (places.cut(side[rows]) for side in (plain, cipher))
         n, count = x.shape[:2]
@@ -183,8 +182,7 @@ def tell(
         ]  # fmt: skip
         patches.append(np.stack(scores))
         images.append(critic.of_images(plain[rows], cipher[rows]))
-        alike.append(likeness.likeness(plain[rows], cipher[rows]))
-    return Told(np.stack(patches), np.stack(images), block, np.sum(alike, 0))
+    return Told(np.stack(patches), np.stack(images), block)
 
 
 def pretrained_mi(
@@ -204,7 +202,8 @@ def pretrained_mi(
     critic = (load_critic() if critic is None else critic).on(found_device(device))
     rng = np.random.default_rng(seed)
     certified, places = CertifiedBits(len(critic.heads)), None
-    sums, locals_, alike = [], [], []
+    sums, locals_ = [], []
+    alike: list[np.ndarray] = []
     with one_thread():
         for plain, cipher, groups in batches:
             together = parts(groups, rng)
@@ -212,7 +211,8 @@ def pretrained_mi(
             for block in together:
                 told = tell(critic, plain, cipher, block, places)
                 sums.append(told.sums)
-                alike.append(told.alike)
+                if len(alike) < likeness.MOST_PARTS:
+                    alike.append(likeness.of_part(plain, cipher, block))
                 locals_.append(local_bits(told.patches))
                 certified.bets(told.patches, np.random.default_rng([seed, len(sums)]))
     assert places is not None
@@ -330,7 +330,7 @@ def exchanged(
     sums: list[np.ndarray],
     permutations: int,
     rng: np.random.Generator,
-    alike: Sequence[np.ndarray | None] = (),
+    alike: Sequence[np.ndarray] = (),
 ) -> Exchanged:
     """Test of own pairs against all exchanges of groups within parts, of several scores together.
 
@@ -346,8 +346,8 @@ def exchanged(
     rng : numpy.random.Generator
         Draws them.
     alike : sequence of ndarray of float, shape (views, 2, G, G)
-        Of each part the distances of images and of ciphertexts, to be compared as well, on one
-        side: of pictures that are alike, ciphertexts may be.
+        Of the first parts the distances of images and of ciphertexts, to be compared as well, on
+        one side: of pictures that are alike, ciphertexts may be.
 
     Examples
     --------
@@ -366,15 +366,14 @@ def exchanged(
     sizes = [part.shape[1] for part in centred]
     total: np.ndarray | float = 0.0
     covary: np.ndarray | float = 0.0
-    compared = [one for one in alike if one is not None][: likeness.MOST_PARTS]
     for i, orders in enumerate(_orders(sizes, permutations, rng)):
         places = np.arange(sizes[i])
         total = total + np.stack([score[places, orders].sum(1) for score in centred[i]])
-        if i < len(compared):
-            covary = covary + np.stack(list(likeness.covariances(compared[i], orders)))
+        if i < len(alike):
+            covary = covary + np.stack(list(likeness.covariances(alike[i], orders)))
     zs = total / deviation[:, None]
     largest = np.abs(zs).max(0)
-    if compared:
+    if alike:
         standard = _standardised(np.asarray(covary))
         largest = np.maximum(largest, standard.max(0))
         zs = np.concatenate([zs, standard])

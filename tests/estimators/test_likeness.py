@@ -78,5 +78,5 @@ def test_exchanges_are_of_whole_rows_and_columns(rng):
 def test_of_many_parts_some_are_compared(rng):
     part = np.array([np.stack([abs(np.subtract.outer(v, v))] * 2) for v in rng.random((1, 4))])
     sums = [np.zeros((1, 4, 4))] * (MOST_PARTS + 3)
-    found = exchanged(sums, 99, rng, [part] * len(sums))
+    found = exchanged(sums, 99, rng, [part] * MOST_PARTS)
     assert found.p_value < 0.001
