@@ -404,7 +404,7 @@ def main() -> None:
     for i, critic in enumerate(course.taught):
         folder = args.folder / str(i) if args.critics else args.folder
         print("SHA-256", write(folder, critic, course.log, args), *kinds[i])
-    course.file.unlink()
+    course.file.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
