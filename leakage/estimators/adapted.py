@@ -16,6 +16,7 @@ import torch
 from leakage.devices import found_device
 from leakage.estimate import Estimate
 from leakage.estimators import likeness
+from leakage.estimators.descent import AdamW
 from leakage.estimators.pair_critic import PairCritic, PairNetwork
 from leakage.estimators.pretrained import (
     FACTORS,
@@ -235,15 +236,14 @@ def refined(
 
     best, most = judged(critic, 0)
     network = copy.deepcopy(critic.network).requires_grad_(True)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    learned = list(network.parameters())
+    optimizer = AdamW.of(learned, WEIGHT_DECAY)
     stale = 0
     for step in range(1, steps + 1):
         if stale >= PATIENCE or best.sure > most - NEAR_CEILING:
             break
         loss = _loss(network, *images.drawn(fit, rng))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        optimizer.step(torch.autograd.grad(loss, learned), LEARNING_RATE)
         if step % CHECK_EVERY and step < steps:
             continue
         kept = copy.deepcopy(network).requires_grad_(False)

@@ -23,9 +23,10 @@ STEEP = 0.3
 ONLY_TRAINS = 0.4
 #: Pairs of canonical variates that nearest neighbours look at.
 VARIATES = 2
-#: A score so many nats below the least of all validated pairs is held there: a single image unlike
-#: all others would otherwise decide what a fold says.
-FAR_BELOW = 10.0
+#: A single image unlike all others would otherwise decide what a fold says: a score so many nats
+#: below the least of all validated pairs is held there, and one above the largest of pairs that do
+#: not belong together too, unless so large a share of own pairs is above it.
+FAR_BELOW, ABOVE = 10.0, 0.1
 #: Closed forms that further training sets of the same samples try, and the word for networks.
 SHORTLISTED, NETWORKS = 4, "networks"
 
@@ -50,7 +51,8 @@ class Learned(NamedTuple):
         scores = self.temperature * self.critic.scores(rows) + self.offset
         if not self.validated:
             return scores
-        return np.maximum(scores, min(s.diagonal().min() for s in self.validated) - FAR_BELOW)
+        least = min(s.diagonal().min() for s in self.validated) - FAR_BELOW
+        return np.clip(scores, least, max(s.max() for s in self.validated))
 
     def of(self, rows: np.ndarray) -> "Learned":
         """The same of the samples `rows` alone, which it numbers from 0; without its candidates."""
@@ -93,7 +95,7 @@ def _tried(candidate: Candidate, parts: Parts, judges: tuple[str, ...]) -> _Tria
     A critic of a nearly exact relation is steep, and then one sample decides what the bound of
     Donsker and Varadhan says; that of InfoNCE cannot fall so far.
     """
-    scores = candidate.scores
+    scores = _held(candidate.scores)
     first = _Trial(candidate, *best_temperature(scores, judges[0]), scores, judges[0])
     recognised = np.mean([np.mean(s.argmax(1) == np.arange(len(s))) for s in scores])
     if recognised < STEEP or len(judges) == 1:
@@ -102,6 +104,14 @@ def _tried(candidate: Candidate, parts: Parts, judges: tuple[str, ...]) -> _Tria
     most = math.log2(min(len(s) for s in scores))  # more no sample of this size can tell
     capped = replace(first, bits=min(first.bits, most))
     return first if capped.clearly_above(last, parts.clusters, CAUTION) else last
+
+
+def _held(scores: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+    """No score above what its pairs bear out, see `ABOVE`."""
+    others = max(s.max(where=~np.eye(len(s), dtype=bool), initial=-np.inf) for s in scores)
+    own = np.concatenate([s.diagonal() for s in scores])
+    most = max(others, np.quantile(own, 1 - ABOVE))
+    return tuple(np.minimum(s, most) for s in scores)
 
 
 def learn(
@@ -169,7 +179,7 @@ def _calibrated(chosen: _Chosen, parts: Parts, method: Method) -> Learned:
     validated: tuple[np.ndarray, ...] = ()
     if best.candidate is not None:
         name, critic = best.candidate.name, best.candidate.final()
-        validated = tuple(best.temperature * s + offset for s in best.candidate.scores)
+        validated = tuple(best.temperature * s + offset for s in best.scores)
     variates = None
     if method == "auto" and chosen.closed.candidate and chosen.closed.candidate.variates:
         variates = chosen.closed.candidate.variates(parts.rows).first(VARIATES)

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from leakage.estimators.critics import Critic
+from leakage.estimators.descent import AdamW
 from leakage.estimators.objectives import Objective, donsker_varadhan, info_nce, loss_slope
 
 
@@ -103,8 +104,7 @@ class Networks:
         self.weights = torch.zeros(count, sum(sizes))
         # the scale must be free to grow where pairs are easily told apart
         self.free = torch.zeros(count, 2 + 2 * rank)
-        self.weights.grad = torch.zeros_like(self.weights)
-        self.free_slope = self.free.grad = torch.zeros_like(self.free)
+        self.weights_slope, self.free_slope = map(torch.zeros_like, (self.weights, self.free))
 
         def named(flat: torch.Tensor) -> dict[str, torch.Tensor]:
             parts = flat.split(sizes, 1)
@@ -113,7 +113,7 @@ class Networks:
                 for part, (name, shape) in zip(parts, shapes.items(), strict=True)
             }
 
-        self.value, self.slope = named(self.weights), named(self.weights.grad)
+        self.value, self.slope = named(self.weights), named(self.weights_slope)
         for name in ("x1", "x2", "y1", "y2"):  # He's initialisation
             rows, columns = shapes[name]
             drawn = torch.randn(count, rows, columns, generator=generator)
@@ -155,7 +155,7 @@ class Networks:
         objective: Objective,
         average: torch.Tensor | None,
     ) -> torch.Tensor | None:
-        """Put the gradient of each critic's loss on a batch where an optimizer looks for it.
+        """Put the gradient of each critic's loss on a batch into the slopes.
 
         Parameters
         ----------
@@ -251,7 +251,8 @@ def train_networks(
     scales = [training.scale if b is None else INITIAL_SCALE_ON_BASE for b in base]
     networks = Networks(x.shape[-1], y.shape[-1], scales, training.rank, generator)
     bases = _as_tensors(base, len(x))
-    optimizer = _optimizer(networks, training)
+    weights = AdamW.of([networks.weights], training.weight_decay, fused=True)
+    free = AdamW.of([networks.free], 0.0, fused=True)
     drawn_from = [torch.from_numpy(indices) for indices in fit]
     batch = min(training.batch, *(len(indices) for indices in fit))
     base_scores = torch.zeros(len(fit), batch, batch)
@@ -276,8 +277,9 @@ def train_networks(
             if base[c] is not None:
                 torch.matmul(left[rows[c]], right[rows[c]].T, out=base_scores[c])
         average = networks.descend(bx, by, base_scores, objective, average)
-        _anneal(optimizer, training, step - 1)
-        optimizer.step()
+        share = _annealed(training, step - 1)
+        weights.step([networks.weights_slope], training.learning_rate * share)
+        free.step([networks.free_slope], training.scale_rate * share)
         if step % training.check_every:
             continue
         value = judged()
@@ -304,23 +306,11 @@ def _as_tensors(base: list[Critic | None], samples: int) -> list[tuple[torch.Ten
     ]  # fmt: skip
 
 
-def _optimizer(networks: Networks, training: Training) -> torch.optim.Optimizer:
-    """Weights decay, all else does not."""
-    decaying = {
-        "params": [networks.weights], "lr": training.learning_rate,
-        "weight_decay": training.weight_decay,
-    }  # fmt: skip
-    free = {"params": [networks.free], "lr": training.scale_rate, "weight_decay": 0.0}
-    return torch.optim.AdamW([decaying, free], fused=True)
-
-
-def _anneal(optimizer: torch.optim.Optimizer, training: Training, done: int) -> None:
-    """Learning rates after so many steps; torch's own schedule takes a tenth of a step's time."""
-    if training.annealed:
-        share = (1 + math.cos(math.pi * done / training.steps)) / 2
-        rates = training.learning_rate, training.scale_rate
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate * share
+def _annealed(training: Training, done: int) -> float:
+    """What learning rates are multiplied by after so many steps."""
+    if not training.annealed:
+        return 1.0
+    return (1 + math.cos(math.pi * done / training.steps)) / 2
 
 
 def _noisy(

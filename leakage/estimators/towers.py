@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 from leakage.estimators.bounds import best_temperature
+from leakage.estimators.descent import AdamW
 from leakage.evidence.splits import split_by_group
 
 #: What the towers read: samples as numbers, as their eight bits, or as both.
@@ -226,7 +227,7 @@ def train_towers(
     left, right = (Towers(channels, patch, generator).to(device) for _ in "xy")
     log_scale = nn.Parameter(torch.tensor(INITIAL_LOG_SCALE, device=device))
     learned = [*left.parameters(), *right.parameters(), log_scale]
-    optimizer = torch.optim.AdamW(learned, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    optimizer = AdamW.of(learned, WEIGHT_DECAY)
     sources = [lattice(fit, height, width, patch, stride) for stride in (1, min(LATTICE, patch))]
     judged = lattice(validate, height, width, patch, patch)
     judged = judged[torch.randperm(len(judged), generator=generator)[:JUDGED_ON]]
@@ -241,9 +242,7 @@ def train_towers(
             for towers, images in ((left, pairs.plain), (right, pairs.cipher))
         )
         loss = functional.cross_entropy(a @ b.T * log_scale.exp(), own)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        optimizer.step(torch.autograd.grad(loss, learned), LEARNING_RATE)
         if step % CHECK_EVERY and step < steps:
             continue
         scale = log_scale.exp().item()
