@@ -1,7 +1,7 @@
 """Train the critic that `leakage.patch_mi(critic="pretrained")` asks, from a seed.
 
     python benchmarks/train_critic.py [FOLDER] [--seed 0] [--steps 6000] [--device cpu] [--jobs 1]
-        [--leave-out FAMILY ... | --critics 7]
+        [--leave-out FAMILY ... | --critics 20]
 
 It sees generated scenes and simulated ciphers alone, and no photograph. FOLDER gets the weights,
 their SHA-256, a log and a model card; what the package carries lies in `leakage/estimators`. The

@@ -65,8 +65,11 @@ def certified(rate):
 def blind(*p):
     kinds = [f"kind {n}" for n in range(len(p))]
     left_out = pd.DataFrame({"p": p}, index=kinds)
-    six = left_out.assign(part="left-out", pictures=6)
-    return {"left_out": left_out, "record": six, "taught": left_out["p"] / 10}
+    record = pd.concat([
+        left_out.assign(part="left-out", pictures=6), left_out.assign(part="zoo", pictures=8),
+        left_out[:1].assign(part="retrained", pictures=8),
+    ])  # fmt: skip
+    return {"left_out": left_out, "record": record, "taught": left_out["p"] / 10}
 
 
 def kept(seen_here):
@@ -116,8 +119,8 @@ HANDFULS = {
         ("In 20 of 200 sets.*more than was promised", certified(0.1)),
     ],
     "pretrained-62": [
-        ("2 of 2 kinds, nine of ten.*it is 2.*2 kinds that sixty.*2 are found so.*each is found",
-         blind(0.0001, 0.0001)),
+        ("2 of 2 kinds, nine of ten.*it is 2.*2 kinds that sixty.*2 are found so.*each is found.*"
+         "of the 2 kinds of ciphers it finds 1 with eight.*carried 2", blind(0.0001, 0.0001)),
         ("1 of 2 kinds, fewer than nine.*Not found: kind 1", blind(0.0001, 0.5)),
     ],
     "pretrained-73": [
