@@ -44,6 +44,10 @@ SMALLEST_PATCH = 4
 FOLDS = 3
 
 
+#: Groups that are the fewest, of a critic that these images teach and of the others.
+FEWEST = {"trained": 2 * FOLDS, "pretrained": 2, "adapted": 2}
+
+
 class ImagePairs(NamedTuple):
     """Checked images and ciphertexts, and the group of each, 0 to G - 1."""
 
@@ -68,12 +72,7 @@ class ImagePairs(NamedTuple):
             No uint8 images of one shape, a patch that does not fit, fewer than `least` groups.
         """
         plain, cipher = check_pairs(plain, cipher)
-        check_int("patch", patch)
-        if not SMALLEST_PATCH <= patch <= min(plain.shape[1:3]):
-            raise ValueError(
-                f"patch must be from {SMALLEST_PATCH} to the images' shorter side, "
-                f"{min(plain.shape[1:3])} pixels, not {patch}"
-            )
+        check_patch(patch, plain.shape)
         member = image_groups(plain, groups)
         if (count := len(np.unique(member))) < least:
             raise ValueError(
@@ -81,6 +80,22 @@ class ImagePairs(NamedTuple):
                 "give images of more sources, or cut each into several of their own group"
             )
         return cls(plain, cipher, member)
+
+
+def check_words(critic: object, inputs: object) -> None:
+    """Refuse words that name no critic, or nothing that it could read."""
+    check_one_of("critic", critic, get_args(AskedOfSets))
+    check_one_of("inputs", inputs, get_args(Inputs))
+
+
+def check_patch(patch: int, shape: tuple[int, ...]) -> None:
+    """Refuse what is no side of a patch in images of this shape, (N, H, W) or (N, H, W, 3)."""
+    check_int("patch", patch)
+    if not SMALLEST_PATCH <= patch <= min(shape[1:3]):
+        raise ValueError(
+            f"patch must be from {SMALLEST_PATCH} to the images' shorter side, "
+            f"{min(shape[1:3])} pixels, not {patch}"
+        )
 
 
 def patch_mi(
@@ -184,21 +199,20 @@ def patch_mi(
     (1, 1)
     """
     check_seed(seed)
-    check_one_of("critic", critic, get_args(AskedOfSets))
-    check_one_of("inputs", inputs, get_args(Inputs))
+    check_words(critic, inputs)
     permutations = check_permutations(permutations)
     check_steps(steps)
     if critic == "adapted":
         return adapted_mi(
-            *ImagePairs.of(plain, cipher, groups, patch, 2), patch=patch, steps=int(steps),
-            permutations=permutations, seed=seed, device=device,
+            *ImagePairs.of(plain, cipher, groups, patch, FEWEST[critic]), patch=patch,
+            steps=int(steps), permutations=permutations, seed=seed, device=device,
         )  # fmt: skip
     if critic == "pretrained":
         batch = (plain, cipher) if groups is None else (plain, cipher, np.asarray(groups))
         return patch_mi_in_batches(
             iter([batch]), patch=patch, permutations=permutations, seed=seed, device=device
         )
-    images = ImagePairs.of(plain, cipher, groups, patch, 2 * FOLDS)
+    images = ImagePairs.of(plain, cipher, groups, patch, FEWEST[critic])
     pairs = Pairs.of(images.plain, images.cipher, found_device(device))
     rng = np.random.default_rng(seed)
     fold = split_by_group(images.groups, FOLDS, rng)
@@ -285,7 +299,9 @@ def _of_one_shape(batches: Iterable[Batch], patch: int) -> Iterator[ImagePairs]:
     """Batches as they come, each checked; at least one."""
     shape = None
     for plain, cipher, *groups in batches:
-        images = ImagePairs.of(plain, cipher, groups[0] if groups else None, patch, 2)
+        images = ImagePairs.of(
+            plain, cipher, groups[0] if groups else None, patch, FEWEST["pretrained"]
+        )
         if shape not in (None, images.plain.shape[1:]):
             raise ValueError(
                 f"batches have images of {shape} and of {images.plain.shape[1:]}; give one shape"

@@ -12,11 +12,14 @@ from leakage.estimate import Estimate
 from leakage.estimators.candidates import Method
 from leakage.estimators.certified import certified_mi
 from leakage.estimators.cross_fitting import estimate_mi
+from leakage.estimators.patches import patch_mi
 from leakage.estimators.pixels import pixel_mi_in_batches
 from leakage.schemes import Scheme, get_scheme
 
 #: The embedding that is none: the samples themselves.
 PIXELS = "pixels"
+#: Estimators of the samples themselves.
+OF_PIXELS = ("pixel", "patch")
 
 
 @dataclass(frozen=True)
@@ -72,15 +75,15 @@ def key_of(settings: dict) -> bytes:
 
 
 def estimator_of(settings: dict) -> Callable[..., Estimate]:
-    """Function of x, y, groups, seed and options; of batches in place of x and y for pixels."""
+    """Function of x, y, groups, seed and options; to count pixels, of batches."""
     method = settings["method"]
     if is_own(method):
         return cast("Callable[..., Estimate]", object_named(method))
-    known = ("pixel", "certified", *get_args(Method))
+    known = (*OF_PIXELS, "certified", *get_args(Method))
     if method not in known:
         raise ValueError(f"no estimator {method!r}; there are {', '.join(known)}, or module:name")
-    if method == "pixel":
-        return pixel_mi_in_batches
+    if method in OF_PIXELS:
+        return pixel_mi_in_batches if method == "pixel" else patch_mi
     return certified_mi if method == "certified" else estimate_mi
 
 

@@ -45,6 +45,7 @@ def _estimate(cell: Cell, files: CellFiles) -> dict[str, object]:
         for path in (files.plain, files.cipher):
             if not is_whole(path):
                 raise ValueError(f"{path} is damaged; run the same study again")
+    if cell.estimator["method"] == "pixel":
         found = function(lambda: _pairs(files), seed=cell.seed, **options)
     else:
         x, y, groups = map(load_array, (files.plain, files.cipher, files.groups))

@@ -14,7 +14,7 @@ from typing import get_args
 from leakage.arguments import check_one_of
 from leakage.pictures.image_sets import check_choice
 from leakage.schemes.base import Keying
-from leakage.studies.cells import PIXELS, Cell, estimator_of, is_own, key_of, scheme_of
+from leakage.studies.cells import OF_PIXELS, PIXELS, Cell, estimator_of, is_own, key_of, scheme_of
 from leakage.studies.grid_files import extent, read_grid
 from leakage.studies.own_code import check_own_name
 from leakage.studies.trials import refuse
@@ -33,7 +33,7 @@ DEFAULTS: dict[str, dict[str, object]] = {
 #: Cells of one study, and values in the settings of all of them together.
 MOST_CELLS, MOST_TOGETHER = 100_000, 10_000_000
 #: What a study itself gives to an estimator.
-_GIVEN = {"x", "y", "batches", "method", "groups", "seed"}
+_GIVEN = {"x", "y", "batches", "plain", "cipher", "method", "groups", "seed"}
 #: Settings that are text, and those that are whole numbers from 0.
 _TEXTS = ("source", "name", "rung", "method", "model", "device", "precision", "mode", "keying")
 _WHOLE = {"images": "seed", "schemes": "key"}
@@ -138,8 +138,8 @@ def _are_seeds(seeds: object) -> bool:
 
 
 def _meets(embedding: dict, estimator: dict) -> bool:
-    """The pixel table is of pixels, all other estimators are of vectors."""
-    return (embedding["rung"] == PIXELS) == (estimator["method"] == "pixel")
+    """Samples are counted or cut into patches, all other estimators are of vectors."""
+    return (embedding["rung"] == PIXELS) == (estimator["method"] in OF_PIXELS)
 
 
 def _without_partner(axes: dict[str, list[dict]]) -> Iterator[str]:
@@ -155,8 +155,9 @@ def _without_partner(axes: dict[str, list[dict]]) -> Iterator[str]:
     ]
     for axis, other, name in lonely:
         yield (
-            f"{axis}: none of the {other} goes with {name!r}; the estimator 'pixel' "
-            f"goes with the embedding {PIXELS!r}, every other with the others"
+            f"{axis}: none of the {other} goes with {name!r}; the estimators "
+            f"{' and '.join(map(repr, OF_PIXELS))} go with the embedding {PIXELS!r}, every other "
+            "with the others"
         )
 
 

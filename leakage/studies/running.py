@@ -74,11 +74,12 @@ def study(
                         or ``module:function`` of uint8 images, whose rung is ``"output"``),
                         ``device``, ``precision``: as of `leakage.embed`
         ``estimators``  ``method`` (of `leakage.estimate_mi`, ``"certified"``, ``"pixel"`` for
-                        `leakage.pixel_mi`, or ``module:function`` of x, y, groups and seed),
+                        `leakage.pixel_mi`, ``"patch"`` for `leakage.patch_mi` with its settings,
+                        ``critic`` for instance, or ``module:function`` of x, y, groups and seed),
                         and its options
         ==============  =====================================================================
 
-        ``"pixel"`` is estimated of ``"pixels"``, everything else of vectors.
+        ``"pixel"`` and ``"patch"`` are estimated of ``"pixels"``, everything else of vectors.
     out : str or Path
         Folder of the results, made if it is not there: ``table.parquet``, and ``cells``,
         ``shared`` and ``images``, from which a study goes on. Of different grids in one folder,

@@ -14,6 +14,8 @@ import numpy as np
 from leakage.arguments import object_named
 from leakage.estimators.candidates import Method
 from leakage.estimators.cross_fitting import estimate_mi
+from leakage.estimators.patches import FEWEST, check_patch, check_steps, check_words, patch_mi
+from leakage.evidence.p_values import check_permutations
 from leakage.evidence.samples import check_samples
 from leakage.studies.cells import PIXELS, Cell, is_own, key_of, model_of, options_of, scheme_of
 from leakage.studies.provenance import source_digest
@@ -124,7 +126,9 @@ def problems_with(cells: list[Cell], first: np.ndarray, groups: np.ndarray) -> l
         width = tried("embedding", cell.embedding, partial(_width, cell.embedding, first))
         if width is not None:
             label = f"on {json.dumps(cell.embedding)}: estimator"
-            tried(label, cell.estimator, partial(_try_estimator, cell.estimator, width, groups))
+            tried(label, cell.estimator, partial(
+                _try_estimator, cell.estimator, width, first.shape, groups
+            ))  # fmt: skip
     return tried.problems
 
 
@@ -169,8 +173,10 @@ def _width(settings: dict, first: np.ndarray) -> int:
     return found[rung].shape[1]
 
 
-def _try_estimator(settings: dict, width: int, groups: np.ndarray) -> None:
+def _try_estimator(settings: dict, width: int, shape: tuple[int, ...], groups: np.ndarray) -> None:
     method = settings["method"]
+    if method == "patch":
+        _try_patches(settings, shape, groups)
     if method not in ("certified", *get_args(Method)):
         return
     rows = np.arange(len(groups), dtype=float)[:, None]
@@ -178,3 +184,16 @@ def _try_estimator(settings: dict, width: int, groups: np.ndarray) -> None:
     if method == "ksg":
         columns = np.zeros((len(groups), width)) + rows
         estimate_mi(columns, columns, "ksg", groups=groups, permutations=0)
+
+
+def _try_patches(settings: dict, shape: tuple[int, ...], groups: np.ndarray) -> None:
+    """What `leakage.patch_mi` would refuse of images of this shape."""
+    defaults = {n: p.default for n, p in inspect.signature(patch_mi).parameters.items()}
+    given = defaults | options_of(settings)
+    check_words(given["critic"], given["inputs"])
+    check_patch(given["patch"], shape)
+    check_steps(given["steps"])
+    check_permutations(given["permutations"])
+    least, found = FEWEST[given["critic"]], len(np.unique(groups))
+    if found < least:
+        raise ValueError(f"images from {found} sources are too few, {least} are needed")

@@ -44,6 +44,7 @@ REAL = {
         {"method": "canonical", "folds": 3},
         {"method": "certified", "folds": 3},
         {"method": "pixel", "permutations": 9},
+        {"method": "patch", "critic": "pretrained"},
     ],
     "seeds": [0, 1],
 }
@@ -98,6 +99,8 @@ def test_cells_are_what_the_functions_give(real):
         x, y = (representations(v, ["stem"])["stem"] for v in (images.images, cipher))
         expected = {
             ("pixels", "pixel"): leakage.pixel_mi(images.images, cipher, permutations=9, seed=1),
+            ("pixels", "patch"): leakage.patch_mi(
+                images.images, cipher, groups=images.groups, critic="pretrained", seed=1),
             ("stem", "canonical"): leakage.estimate_mi(
                 x, y, "canonical", groups=images.groups, folds=3, seed=1),
             ("stem", "certified"): leakage.certified_mi(
@@ -109,11 +112,11 @@ def test_cells_are_what_the_functions_give(real):
             assert row["p_value"] == pytest.approx(estimate.p_value, rel=1e-6)
             assert (row["n"], row["method"]) == (estimate.n, estimate.method)
             assert row["flags"] == "; ".join(estimate.flags)
-    assert len(rows) == 5  # pixels by pixel, two embeddings by two estimators
+    assert len(rows) == 6  # pixels counted and in patches, two embeddings by two estimators
 
 
 def test_what_is_known_is_found(real):
-    pixel = real[(real["embedding.rung"] == "pixels") & (real["scheme.name"] == "bitplane")]
+    pixel = real[(real["estimator.method"] == "pixel") & (real["scheme.name"] == "bitplane")]
     clear, hidden = (pixel[pixel["scheme.bits"] == bits] for bits in (0, 8))
     assert (clear["bits"] > 7).all()
     assert (clear["p_value"] == 0.1).all()  # the smallest that 9 permutations can give
@@ -122,7 +125,7 @@ def test_what_is_known_is_found(real):
 
 
 def test_rows_tell_settings_time_memory_and_provenance(real):
-    assert len(real) == 2 * (1 + 2 * 2) * 2
+    assert len(real) == 2 * (2 + 2 * 2) * 2
     assert (real["error"] == "").all()
     assert (real[["seconds", "memory_mb"]] > 0).all(axis=None)
     assert real.loc[real["embedding.rung"] == "stem", "shared_seconds"].gt(0).all()
@@ -246,11 +249,17 @@ IMPOSSIBLE = {
     "unknown rung": ({"embeddings": ["stem", "blocks.99"]}, "no layer 'blocks.99'"),
     "unknown model": ({"embeddings": [{"rung": "x", "model": "alexnot"}]}, "no model 'alexnot'"),
     "unknown device": ({"embeddings": [{"rung": "stem", "device": "tpu"}]}, "device must be"),
-    "nothing for pixels": ({"embeddings": ["pixels", "stem"]}, "'pixels'.*goes with"),
+    "nothing for pixels": ({"embeddings": ["pixels", "stem"]}, "'pixels'.*go with"),
     "no pixels": ({"estimators": ["canonical", "pixel"]}, "none of the embeddings goes with"),
     "no folder": ({"images": [{"source": "/nowhere"}]}, "no file or folder '/nowhere'"),
     "too many images": ({"images": [{"source": "photographs", "count": 10**6}]}, "count=1000000"),
     "too many folds": ({"estimators": [{"method": "canonical", "folds": 50}]}, "cannot fill 50"),
+    "no such critic": (
+        {"embeddings": ["pixels"], "estimators": [{"method": "patch", "critic": "wise"}]},
+        "critic must be"),
+    "patches too large": (
+        {"embeddings": ["pixels"], "estimators": [{"method": "patch", "patch": 65}]},
+        "shorter side"),
     "patches for ksg": ({"estimators": ["ksg"]}, "one a group"),
     "outside the image": (
         {"schemes": [{"name": "region", "boxes": [[0, 0, 64, 64]]}]}, "scheme.*region.*64"),
