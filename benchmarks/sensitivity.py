@@ -56,12 +56,11 @@ def photographs(planes: int, layer: str) -> tuple[np.ndarray, np.ndarray, np.nda
     found = leakage.load_images(size=32, count=1000)
     cipher = (
         leakage.get_scheme("bitplane", bits=planes).encrypt(found.images, bytes(16))
-        if (planes)
+        if planes
         else found.images
     )
-    return (
-        leakage.embed(found.images, layer=layer), leakage.embed(cipher, layer=layer), found.groups
-    )  # fmt: skip
+    x, y = (leakage.representations(side, [layer])[layer] for side in (found.images, cipher))
+    return x, y, found.groups
 
 
 def timed(estimate: Callable[[], leakage.Estimate]) -> Found:

@@ -94,11 +94,14 @@ class Ranks:
         self.order = np.argsort(values, axis=0, kind="stable").astype(np.int32)
         ordered = np.take_along_axis(values, self.order, 0)
         n = len(values)
-        index = np.arange(n, dtype=np.int32)[:, None]
         first = np.vstack([np.ones((1, values.shape[1]), bool), np.diff(ordered, axis=0) > 0])
-        last = np.vstack([first[1:], np.ones((1, values.shape[1]), bool)])
-        self.start = np.maximum.accumulate(np.where(first, index, 0), axis=0)
-        self.stop = np.minimum.accumulate(np.where(last, index, n)[::-1], axis=0)[::-1] + 1
+        self.ties: tuple[np.ndarray, np.ndarray] | None = None  # where equal values begin and end
+        if not first.all():
+            index = np.arange(n, dtype=np.int32)[:, None]
+            last = np.vstack([first[1:], np.ones((1, values.shape[1]), bool)])
+            start = np.maximum.accumulate(np.where(first, index, 0), axis=0)
+            stop = np.minimum.accumulate(np.where(last, index, n)[::-1], axis=0)[::-1] + 1
+            self.ties = start, stop
 
     def normal_scores(self, fit: np.ndarray) -> np.ndarray:
         """Normal scores of all samples by their rank among `fit`: (N, d), float32."""
@@ -106,7 +109,12 @@ class Ranks:
         chosen[fit] = 1
         below = np.zeros((len(chosen) + 1, self.order.shape[1]), np.int32)
         np.cumsum(chosen[self.order], axis=0, out=below[1:])
-        twice = np.take_along_axis(below, self.start, 0) + np.take_along_axis(below, self.stop, 0)
+        begin, end = (
+            (below[:-1], below[1:])
+            if self.ties is None
+            else (np.take_along_axis(below, rows, 0) for rows in self.ties)
+        )
+        twice = begin + end
         score = ndtri((np.arange(2 * len(fit) + 1) + 1) / (2 * len(fit) + 2)).astype(np.float32)
         out = np.empty(twice.shape, np.float32)
         np.put_along_axis(out, self.order, score[twice], 0)
@@ -118,8 +126,10 @@ class Ranks:
 
 def _decorrelated(values: np.ndarray, fit: np.ndarray) -> np.ndarray:
     """All samples, centred and multiplied by the inverse root of the covariance on `fit`."""
-    centred = values.astype(np.float64) - values[fit].mean(0)
-    eigenvalues, axes = np.linalg.eigh(centred[fit].T @ centred[fit] / len(fit))
+    centred = values.astype(np.float64)
+    centred -= values[fit].mean(0)
+    teaching = centred[fit]
+    eigenvalues, axes = np.linalg.eigh(teaching.T @ teaching / len(fit))
     useful = eigenvalues > 1e-6 * eigenvalues[-1]
     return centred @ (axes[:, useful] / np.sqrt(eigenvalues[useful]))
 
@@ -194,7 +204,9 @@ def canonical_variates(
         rho2 = canonical_correlations(s**2, a.shape[1], b.shape[1], len(fit))
     kept = rho2 > 0
     # one sample far from all others would otherwise decide what a bound says
-    a, b = (np.clip(v, -VARIATE_CLIP, VARIATE_CLIP) for v in (a @ u[:, kept], b @ vt[kept].T))
+    a, b = a @ u[:, kept], b @ vt[kept].T
+    for variates in (a, b):
+        variates.clip(-VARIATE_CLIP, VARIATE_CLIP, out=variates)
     return Canonical(a, b, rho2[kept])
 
 
@@ -218,10 +230,10 @@ def canonical_critic(x: np.ndarray, y: np.ndarray, fit: np.ndarray, shrinkage: S
     a, b, rho2 = canonical_variates(x, y, fit, shrinkage)
     cross, square = np.sqrt(rho2) / (1 - rho2), rho2 / (2 * (1 - rho2))
     one = np.ones((len(x), 1))
-    return Critic(
-        np.hstack([a * cross, -(a**2) @ square[:, None], one]),
-        np.hstack([b, one, -(b**2) @ square[:, None]]),
-    )
+    right = np.hstack([b, one, -(b**2) @ square[:, None]])
+    left = np.hstack([a, -(a**2) @ square[:, None], one])
+    left[:, : len(cross)] *= cross
+    return Critic(left, right)
 
 
 def linear_critic(x: np.ndarray, y: np.ndarray, fit: np.ndarray) -> Critic:

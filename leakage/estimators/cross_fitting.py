@@ -149,7 +149,7 @@ def estimate_mi(
             seed=seed, noticed=noticed,
         )  # fmt: skip
     samples = Samples.of(x, y, groups, components, seed)
-    learned, last = _learn_all(samples, fold, method, rng)
+    learned, last, most = _learn_all(samples, fold, method, rng)
     near = neighbours_of(x, y, fold, learned, seed) if method == "auto" and independent else {}
     judged = [judge(one, fold, t, method, near, rng) for t, one in enumerate(learned)]
     sizes = np.bincount(fold)
@@ -162,7 +162,6 @@ def estimate_mi(
     if permutations:
         p_value, tested["z"] = independence(samples, units, fold, last, method, permutations, rng)
     details = _details(judged, learned, sizes, method) | tested
-    most = training_bits(last, np.flatnonzero(fold != folds - 1), groups, rng)
     details["training"] = max(bits, most)
     details["exchanged"] = f"{len(np.unique(units.labels))} {exchange}"
     flags = [*noticed, *doubts(judged, sizes, bits, high)]
@@ -183,21 +182,27 @@ def estimate_mi(
 
 def _learn_all(
     samples: Samples, fold: np.ndarray, method: Method, rng: np.random.Generator
-) -> tuple[list[Learned], Learned]:
+) -> tuple[list[Learned], Learned, float]:
     """A critic for each fold, from the others, and the last fold's whole, which tries everything.
+
+    Beside them what the last says of samples that taught it, in bits.
 
     It never sees the fold that it is tested on, so that its list of what is promising may be used
     for the others, whose critics no test needs.
     """
     folds = fold.max() + 1
-    last = learn(samples, np.flatnonzero(fold != folds - 1), method, rng)
-    others = (
-        learn(samples, np.flatnonzero(fold != t), method, rng, last.promising)
-        for t in range(folds - 1)
-    )
+    teaching = np.flatnonzero(fold != folds - 1)
+    last = learn(samples, teaching, method, rng)
+    most = training_bits(last, teaching, samples.groups, samples.seed)
+    last = last._replace(candidates=[])  # of large samples they hold hundreds of megabytes
     # of large samples all candidates and all rows of all folds would take gigabytes
-    judged = [one.of(np.flatnonzero(fold == t)) for t, one in enumerate(others)]
-    return [*judged, last.of(np.flatnonzero(fold == folds - 1))], last
+    judged = [
+        learn(samples, np.flatnonzero(fold != t), method, rng, last.promising).of(
+            np.flatnonzero(fold == t)
+        )
+        for t in range(folds - 1)
+    ]
+    return [*judged, last.of(np.flatnonzero(fold == folds - 1))], last, most
 
 
 def _details(

@@ -80,14 +80,12 @@ def _by_critic(one: Learned, rows: int, of: str, rng: np.random.Generator) -> Ju
     return Judged(one.name, bits, influence, recognised, plain)
 
 
-def training_bits(
-    one: Learned, rows: np.ndarray, groups: np.ndarray, rng: np.random.Generator
-) -> float:
+def training_bits(one: Learned, rows: np.ndarray, groups: np.ndarray, seed: int) -> float:
     """The most that any of its critics says of samples that taught it: with its noise, in bits.
 
     No more than so many samples can tell: a bound that explodes says nothing beyond that.
     """
-    some = rng.permutation(rows)[:TRAINING_ROWS]
+    some = np.random.default_rng([seed, 4]).permutation(rows)[:TRAINING_ROWS]
     found = (bound(c.final().scores(some)) for c in one.candidates if c.name != LINEAR)
     bits, influence = max(found, key=lambda pair: pair[0])
     high = max(bits, clustered_interval(bits, influence, groups[some])[1])
@@ -139,6 +137,7 @@ def independence(
         one = last if at_hand else learn(samples, rows, method, rng, promising)
         promising = one.promising  # of folds that come before all others that are judged
         strata, critic = units.strata(later, rng), one.detector.of(later)
+        del one  # before the next is learned: of large samples it is large
         judged.append(JudgedFold.of(strata, critic.scores, len(rows)))
     p_value, z = sequential_test(judged, permutations, rng)
     if p_value is not None and method == "auto":
