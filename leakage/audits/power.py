@@ -21,7 +21,7 @@ from leakage.audits.levels import (
 )
 from leakage.audits.verdicts import ALPHA, LEVELS
 from leakage.estimate import entropy
-from leakage.estimators.pixels import CoupledTables
+from leakage.estimators.pixels import CoupledTables, enough_couples
 
 #: Of so many plantings so many must be found: a few more than eight of ten, for chance had its
 #: part in these.
@@ -81,8 +81,8 @@ def power_of(
 
 def pixel_power(sample: Sample, alpha: float, seed: int) -> float | None:
     """Bits a sample. A bit of the ciphertext agrees with the image's, beyond chance."""
-    plain, cipher = sample.plain_blocks, sample.cipher_blocks
-    if CoupledTables.of(plain, cipher, sample.partners, sample.couples) is None:
+    plain = sample.plain_blocks
+    if not enough_couples(sample.partners, sample.couples):
         return None
     plant = plane_planter(sample)
     rank = max(1, int(alpha * (_SWAPS + 1)))
@@ -90,12 +90,12 @@ def pixel_power(sample: Sample, alpha: float, seed: int) -> float | None:
 
     def found(bits: float, trial: int) -> bool:
         planted = plant(bits, seed + trial)
-        tables = CoupledTables.of(plain, planted, sample.partners, sample.couples)
-        assert tables is not None  # the couples are those from above
         if bits not in limits:
+            tables = CoupledTables.of(plain, planted, sample.partners, sample.couples)
+            assert tables is not None  # couples are enough
             swapped = tables.swapped(_SWAPS, np.random.default_rng(seed))
             limits[bits] = float(np.sort(swapped)[-rank])
-        return tables.score() > limits[bits]
+        return CoupledTables.own(plain, planted).score() > limits[bits]
 
     return smallest(found, _SAMPLE_BITS)
 

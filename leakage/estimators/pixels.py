@@ -1,14 +1,15 @@
 """Mutual information of single samples and their ciphertexts, through the planes that tell most."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from functools import cache
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 from scipy.special import stdtrit  # of Student's distribution, the quantile
 
 from leakage.arguments import check_pairs, check_seed
 from leakage.estimate import Estimate
-from leakage.estimators.corrections import jackknife_mi, plug_in_mi
+from leakage.estimators.corrections import jackknife_mi, jackknifed_log, plug_in_mi
 from leakage.estimators.counting import SAMPLES_PER_CELL
 from leakage.evidence.intervals import clustered_interval
 from leakage.evidence.p_values import permutation_p_value
@@ -17,6 +18,10 @@ from leakage.evidence.p_values import permutation_p_value
 BLOCK = 16
 #: Couples are swapped in so many bundles at most, each with a table of its own.
 FEWEST_COUPLES, BUNDLES = 10, 64
+#: Sets of swaps that are scored together: their tables stay in the cache.
+AT_ONCE = 16
+#: Counts whose part in an entropy is looked up.
+_LOOKED_UP = 1 << 12
 
 # The data-processing inequality allows any mask: I(X & m; Y & m) <= I(X; Y). Few planes make small
 # tables, whose bias can be corrected.
@@ -30,7 +35,7 @@ MASKS = {
 
 
 def reduced(table: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """The 256 x 256 table of bytes seen through every mask, by its name.
+    """Tables of bytes, (..., 256, 256), seen through every mask, by its name.
 
     Each is summed from the table that has a plane more.
     """
@@ -40,8 +45,8 @@ def reduced(table: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
         small = table
         for planes in range(7, 0, -1):
             half = 1 << planes
-            parts = small.reshape((2, half, 2, half) if low else (half, 2, half, 2))
-            (a, b), (c, d) = parts.transpose((0, 2, 1, 3) if low else (1, 3, 0, 2))
+            two = (np.s_[:half], np.s_[half:]) if low else (np.s_[::2], np.s_[1::2])
+            a, b, c, d = (small[..., i, j] for i in two for j in two)
             small = a + b + c + d
             yield names[(1 << planes) - 1 if low else 0xFF & (0xFF << (8 - planes))], small
 
@@ -54,20 +59,29 @@ def _best_mask(table: np.ndarray) -> tuple[float, str, float, float]:
         if small.sum() < SAMPLES_PER_CELL * np.count_nonzero(small) or min(rows, columns) < 2:
             continue
         bits = jackknife_mi(small)
-        noise = np.sqrt(2 * (rows - 1) * (columns - 1)) / (2 * small.sum() * np.log(2))
+        noise = _noise(rows, columns, small.sum())
         found.append((bits - 3 * noise, name, bits, noise))
     if not found:
-        for side, axis in (("plain", 1), ("cipher", 0)):
-            if np.count_nonzero(table.sum(axis)) < 2:
-                raise ValueError(
-                    f"{side} is constant: all its {int(table.sum())} samples are equal, so it "
-                    "carries no information; give images that show something"
-                )
-        raise ValueError(
-            f"{int(table.sum())} samples are too few for any group of planes in which the images "
-            "vary; give more images, or larger ones"
-        )
+        _refuse(table)
     return max(found)
+
+
+def _noise(rows: int, columns: int, samples: float) -> float:
+    """Standard deviation of the information in a table of independent samples, in bits."""
+    return float(np.sqrt(2 * (rows - 1) * (columns - 1)) / (2 * samples * np.log(2)))
+
+
+def _refuse(table: np.ndarray) -> NoReturn:
+    for side, axis in (("plain", 1), ("cipher", 0)):
+        if np.count_nonzero(table.sum(axis)) < 2:
+            raise ValueError(
+                f"{side} is constant: all its {int(table.sum())} samples are equal, so it "
+                "carries no information; give images that show something"
+            )
+    raise ValueError(
+        f"{int(table.sum())} samples are too few for any group of planes in which the images "
+        "vary; give more images, or larger ones"
+    )
 
 
 def pieces(images: np.ndarray) -> np.ndarray:
@@ -223,7 +237,7 @@ class CoupledTables(NamedTuple):
     ----------
     together : ndarray of float32, shape (256, 256)
         What own and swapped ciphertexts have in common.
-    gains : ndarray of float32, shape (C, 65536)
+    gains : ndarray of float32, shape (C, 256, 256)
         What own ones have beyond that, couple by couple; couples are bundled if they are many.
     """
 
@@ -235,33 +249,78 @@ class CoupledTables(NamedTuple):
         cls, plain: np.ndarray, cipher: np.ndarray, partners: np.ndarray, couples: np.ndarray
     ) -> "CoupledTables | None":
         """The tables of blocks, as `pixel_swap_p_value` takes them; None of too few couples."""
+        if not enough_couples(partners, couples):
+            return None
         coupled = np.flatnonzero(partners >= 0)
         names, which = np.unique(couples[coupled], return_inverse=True)
-        if len(names) < FEWEST_COUPLES:
-            return None
         bundles = min(len(names), BUNDLES)
         which = which % bundles
         fixed = np.setdiff1d(np.arange(len(plain)), coupled)
         together = _byte_table(plain[fixed], cipher[fixed]).astype(np.float32)
-        gains = np.empty((bundles, 65536), np.float32)
+        gains = np.empty((bundles, 256, 256), np.float32)
         for bundle in range(bundles):
             rows = coupled[which == bundle]
             own = _byte_table(plain[rows], cipher[rows])
             swapped = _byte_table(plain[rows], cipher[partners[rows]])
             together += (own + swapped) / 2
-            gains[bundle] = (own - swapped).ravel() / 2
+            gains[bundle] = (own - swapped) / 2
         return cls(together, gains)
 
-    def score(self, signs: np.ndarray | None = None) -> float:
-        """The best planes' information, of own ciphertexts or with these signs of the gains."""
-        # halves of whole numbers are exact in single precision
-        signs = np.ones(len(self.gains), np.float32) if signs is None else signs
-        return _best_mask(self.together + (signs @ self.gains).reshape(256, 256))[0]
+    @classmethod
+    def own(cls, plain: np.ndarray, cipher: np.ndarray) -> "CoupledTables":
+        """The table of own ciphertexts, of which nothing is to be swapped."""
+        table = _byte_table(plain, cipher).astype(np.float32)
+        return cls(table, np.empty((0, 256, 256), np.float32))
+
+    def score(self) -> float:
+        """The best planes' information, of own ciphertexts."""
+        return float(self._scores(np.ones((1, len(self.gains)), np.float32))[0])
 
     def swapped(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """Scores of so many random sets of swaps."""
-        signs = rng.choice(np.array([-1, 1], np.float32), (count, len(self.gains)))
-        return np.array([self.score(s) for s in signs])
+        return self._scores(rng.choice(np.array([-1, 1], np.float32), (count, len(self.gains))))
+
+    def _scores(self, signs: np.ndarray) -> np.ndarray:
+        """The best planes' information with each set of signs of the gains."""
+        best = np.full(len(signs), -np.inf)
+        for (_, table), (_, gains) in zip(reduced(self.together), reduced(self.gains), strict=True):
+            # swaps change neither how often a plain value occurs nor how often a cipher value
+            sides = [table.sum(axis, dtype=float) for axis in (1, 0)]
+            rows, columns = map(np.count_nonzero, sides)
+            if min(rows, columns) < 2:
+                continue
+            samples = float(sides[0].sum())
+            apart = float(jackknifed_log(samples)) - sum(_parts(s).sum() for s in sides) / samples
+            apart -= 3 * _noise(rows, columns, samples)
+            gains = gains.reshape(len(gains), table.size)
+            for start in range(0, len(signs), AT_ONCE):
+                some = np.s_[start : start + AT_ONCE]
+                # halves of whole numbers are exact in single precision
+                counts = table.ravel() + signs[some] @ gains
+                enough = samples >= SAMPLES_PER_CELL * np.count_nonzero(counts, axis=1)
+                scores = apart + _parts(counts).sum(1) / samples
+                best[some] = np.maximum(best[some], np.where(enough, scores, -np.inf))
+        if np.isneginf(best).any():
+            _refuse(self.together)
+        return best
+
+
+def enough_couples(partners: np.ndarray, couples: np.ndarray) -> bool:
+    """Whether there are couples enough to be swapped, of blocks as of `pixel_swap_p_value`."""
+    return len(np.unique(couples[partners >= 0])) >= FEWEST_COUPLES
+
+
+def _parts(counts: np.ndarray) -> np.ndarray:
+    """Part of each count in `leakage.estimators.corrections.jackknife_entropy`."""
+    if counts.max() < _LOOKED_UP:
+        return _looked_up().take(counts.astype(np.intp))
+    return counts * jackknifed_log(np.maximum(counts, 1.0, dtype=float))
+
+
+@cache
+def _looked_up() -> np.ndarray:
+    counts = np.arange(float(_LOOKED_UP))
+    return counts * jackknifed_log(np.maximum(counts, 1))
 
 
 def pixel_mi_in_batches(
