@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ from leakage.audits.implied import with_implied
 from leakage.audits.origin import Origin, folders_of, now
 from leakage.audits.outliers import FewImages
 from leakage.audits.pairs import Pairs, from_arrays, from_folders, groups_of
-from leakage.audits.per_image import image_scores
+from leakage.audits.per_image import ImageScores, image_scores
 from leakage.audits.pictures import attacked
 from leakage.audits.report import Audit
 from leakage.audits.schemes import (
@@ -53,6 +54,8 @@ if TYPE_CHECKING:  # at run time it is imported where it is needed, for it loads
     from leakage.audits.levels import Sample
 
 __all__ = ["Audit", "Finding", "audit"]
+
+_Answer = TypeVar("_Answer")
 
 SMALLEST = 32
 
@@ -247,7 +250,7 @@ def _audit(question: _Question) -> Audit:
 
     pairs, known, seed = question.pairs, question.known, question.seed
     gathered = _gathered(question)
-    findings, certified, table, limits = _answers(question, gathered)
+    findings, certified, table, limits, scores = _answers(question, gathered)
     sources = question.sources
     found: bool | None = any(finding.leaks for finding in findings)
     power: tuple[Power, ...] = ()
@@ -257,7 +260,6 @@ def _audit(question: _Question) -> Audit:
         found = None  # neither what it has no power to see is cleared, nor what it did not see
     names = {finding.name for finding in findings if finding.leaks and finding.level == "structure"}
     plain, cipher = gathered.plain, gathered.cipher
-    scores = image_scores(pairs, question.groups)
     exposed = most_exposed(scores, pairs.names) if found else ()
     return Audit(
         leaks=found,
@@ -322,39 +324,70 @@ class _Answers(NamedTuple):
     certified: float  # bits an image
     table: pd.DataFrame  # classical metrics
     limits: tuple[Limit, ...]
+    scores: ImageScores
 
 
 def _answers(question: _Question, gathered: _Gathered) -> _Answers:
     """All that is asked of what was gathered."""
     from leakage.audits import levels
-    from leakage.audits.limits import limits_of
+    from leakage.audits.side_by_side import side_by_side
 
-    sample, seed = gathered.sample, question.seed
+    sample, known, seed = gathered.sample, question.known, question.seed
     permutations = _PROFILES[question.profile]["permutations"]
-    identified = None if question.sources == 1 else levels.identified(sample, seed)
+    one_picture = question.sources == 1  # nothing varies that a ciphertext could tell of
     views: list[Callable[[], list[Finding]]] = [
         lambda: levels.pixel_findings(sample, permutations, seed),
         lambda: levels.patch_findings(sample, permutations, seed),
         lambda: [gathered.pictures.finding(seed)],
-        lambda: levels.embedding_findings(sample, seed),
-        lambda: levels.identification_findings(sample, identified, seed),
     ]
-    findings = gathered.structure.findings() + gathered.sizes.findings(seed)
-    findings.append(gathered.few.finding())
-    findings += question.known.findings if question.known else []
-    if question.sources == 1:  # nothing varies that a ciphertext could tell of
-        table = _metrics(gathered, question.known, seed)
-        return _Answers(ranked(corrected([*findings, ONE_PICTURE])), 0.0, table, ())
-    with tqdm(total=len(views) + 2, desc="questions", disable=not question.progress) as bar:
-        for view in views:
-            findings += view()
-            bar.update()
+    views = [lambda: [ONE_PICTURE]] if one_picture else views
+    bar = tqdm(total=len(views) + 4, desc="questions", disable=not question.progress)
+    with bar, side_by_side() as threads:
+
+        def asked(ask: Callable[[], _Answer]) -> Future[_Answer]:
+            future = threads.submit(ask)
+            future.add_done_callback(lambda _: bar.update())
+            return future
+
+        # what takes longest first
+        table = asked(lambda: _metrics(gathered, known, seed))
+        scores = asked(lambda: image_scores(question.pairs, question.groups))
+        viewed = [asked(view) for view in views]
+        whole = asked(lambda: _Whole.of(sample, seed, one_picture))
+        structure = asked(lambda: _structure_findings(gathered, seed))
+        findings = structure.result() + (known.findings if known else [])
+        findings += [finding for view in viewed for finding in view.result()]
+        findings = corrected(findings + whole.result().findings)
+        if not one_picture:
+            findings = with_implied(findings, question.pairs, gathered.structure.clear_planes)
+        _, certified, limits = whole.result()
+        return _Answers(ranked(findings), certified, table.result(), limits, scores.result())
+
+
+class _Whole(NamedTuple):
+    """What is said of whole images."""
+
+    findings: list[Finding]
+    certified: float
+    limits: tuple[Limit, ...]
+
+    @classmethod
+    def of(cls, sample: Sample, seed: int, one_picture: bool) -> _Whole:
+        from leakage.audits import levels
+        from leakage.audits.limits import limits_of
+
+        if one_picture:
+            return cls([], 0.0, ())
+        identified = levels.identified(sample, seed)
+        findings = levels.embedding_findings(sample, seed)
+        findings += levels.identification_findings(sample, identified, seed)
         certified = levels.certified_bits(sample, seed)
-        bar.update()
-        table = _metrics(gathered, question.known, seed)
-        bar.update()
-    found = with_implied(corrected(findings), question.pairs, gathered.structure.clear_planes)
-    return _Answers(ranked(found), certified, table, limits_of(sample, identified, seed))
+        return cls(findings, certified, limits_of(sample, identified, seed))
+
+
+def _structure_findings(gathered: _Gathered, seed: int) -> list[Finding]:
+    found = gathered.structure.findings() + gathered.sizes.findings(seed)
+    return [*found, gathered.few.finding()]
 
 
 def _metrics(gathered: _Gathered, known: _Known | None, seed: int) -> pd.DataFrame:

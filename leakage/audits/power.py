@@ -19,6 +19,7 @@ from leakage.audits.levels import (
     swap_p_value,
     whole,
 )
+from leakage.audits.side_by_side import side_by_side
 from leakage.audits.verdicts import ALPHA, LEVELS
 from leakage.estimate import entropy
 from leakage.estimators.pixels import CoupledTables, enough_couples
@@ -65,18 +66,20 @@ def power_of(
 ) -> tuple[Power, ...]:
     """The power of these views, at the level that a test has among all tests of an audit."""
     share = ALPHA / len(LEVELS)
-    ask: dict[View, Callable[[], float | None]] = {
+    ask: dict[View, Callable[[], float | None]] = {  # what takes longest first
+        "critic": lambda: critic_power(pictures, share, seed),
+        "identification": lambda: identification_power(sample, share, seed),
+        "embedding": lambda: embedding_power(sample, share / len(sample.plain), seed),
         "pixel": lambda: pixel_power(sample, share, seed),
         "patch": lambda: patch_power(sample, share, seed),
-        "critic": lambda: critic_power(pictures, share, seed),
-        "embedding": lambda: embedding_power(sample, share / len(sample.plain), seed),
-        "identification": lambda: identification_power(sample, share, seed),
     }
-    return tuple(
-        Power(view, ask[view](), unit, planted)
-        for view, (planted, unit) in PLANTED.items()
-        if view in views
-    )
+    with side_by_side() as threads:
+        asked = {view: threads.submit(one) for view, one in ask.items() if view in views}
+        return tuple(
+            Power(view, asked[view].result(), unit, planted)
+            for view, (planted, unit) in PLANTED.items()
+            if view in views
+        )
 
 
 def pixel_power(sample: Sample, alpha: float, seed: int) -> float | None:

@@ -55,7 +55,7 @@ def _best_mask(table: np.ndarray) -> tuple[float, str, float, float]:
     """Score, name, bits and null standard deviation of the mask with the clearest information."""
     found = []
     for name, small in reduced(table):
-        rows, columns = (np.count_nonzero(small.sum(axis)) for axis in (1, 0))
+        rows, columns = (int(np.count_nonzero(small.sum(axis))) for axis in (1, 0))
         if small.sum() < SAMPLES_PER_CELL * np.count_nonzero(small) or min(rows, columns) < 2:
             continue
         bits = jackknife_mi(small)
@@ -286,10 +286,10 @@ class CoupledTables(NamedTuple):
         for (_, table), (_, gains) in zip(reduced(self.together), reduced(self.gains), strict=True):
             # swaps change neither how often a plain value occurs nor how often a cipher value
             sides = [table.sum(axis, dtype=float) for axis in (1, 0)]
-            rows, columns = map(np.count_nonzero, sides)
+            rows, columns = (int(np.count_nonzero(side)) for side in sides)
             if min(rows, columns) < 2:
                 continue
-            samples = float(sides[0].sum())
+            samples = sides[0].sum()
             apart = float(jackknifed_log(samples)) - sum(_parts(s).sum() for s in sides) / samples
             apart -= 3 * _noise(rows, columns, samples)
             gains = gains.reshape(len(gains), table.size)
