@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from leakage import __version__, metrics
+from leakage import __version__
 from leakage.arguments import check_images, check_one_of, check_seed
+from leakage.audits.classical import MEASURED, classical_metrics
 from leakage.audits.couples import coupled, kinds_of
 from leakage.audits.exposure import Exposed, most_exposed
 from leakage.audits.findings import Finding, Limit, Power
@@ -46,7 +47,6 @@ from leakage.audits.verdicts import (
 from leakage.estimate import Estimate
 from leakage.pictures.image_sets import ImageSet
 from leakage.pictures.reading import check_mode
-from leakage.schemes import Scheme
 from leakage.schemes.base import Keying
 
 if TYPE_CHECKING:  # at run time it is imported where it is needed, for it loads torch
@@ -186,7 +186,10 @@ def _remarks(pairs: Pairs, groups: np.ndarray) -> tuple[str, ...]:
         f"{alone} of {len(pairs)} images have a size that fewer than {FEWEST_ALIKE} independent "
         "images share: as a whole they were not compared; cut all to one size"
     ] * bool(kinds.any() and alone)
-    return (*pairs.notes, *sizes, *rare)
+    large = [
+        f"classical metrics are of the middle {MEASURED} x {MEASURED} samples of an image"
+    ] * any(max(shape[:2]) > MEASURED for shape in pairs.shapes)
+    return (*pairs.notes, *sizes, *rare, *large)
 
 
 @dataclass(frozen=True)
@@ -298,6 +301,7 @@ def _pictures_of(exposed: tuple[Exposed, ...], pairs: Pairs) -> dict[str, np.nda
 def _gathered(question: _Question) -> _Gathered:
     from leakage.audits import levels
     from leakage.audits.critic import PictureCollector
+    from leakage.audits.side_by_side import side_by_side
 
     pairs, blocks = question.pairs, _PROFILES[question.profile]["blocks"]
     couples = coupled(pairs.shapes, question.groups)
@@ -307,14 +311,23 @@ def _gathered(question: _Question) -> _Gathered:
     sizes = Sizes(pairs, question.groups)
     few = FewImages(pairs, question.groups, question.seed)
     first: list[tuple[np.ndarray, np.ndarray]] = []
-    for plain, cipher in tqdm(pairs, "pairs", len(pairs), disable=not question.progress):
-        structure.add(plain, cipher)
+
+    def add(plain: np.ndarray, cipher: np.ndarray) -> None:
         collector.add(plain, cipher)
         read.add(plain, cipher)
         sizes.add(plain)
         few.add(plain, cipher)
-        if len(first) < _SHOWN and (not first or first[0][0].shape == plain.shape):
-            first.append((plain, cipher))
+
+    with side_by_side() as threads:
+        looking: list[Future[None]] = []
+        for plain, cipher in tqdm(pairs, "pairs", len(pairs), disable=not question.progress):
+            for one in looking:  # meanwhile this pair was read
+                one.result()
+            looking = [threads.submit(look, plain, cipher) for look in (structure.add, add)]
+            if len(first) < _SHOWN and (not first or first[0][0].shape == plain.shape):
+                first.append((plain, cipher))
+        for one in looking:
+            one.result()
     shown = (np.stack(side) for side in zip(*first, strict=True))
     return _Gathered(structure, sizes, few, collector.sample(), read.pictures(), *shown)
 
@@ -330,17 +343,19 @@ class _Answers(NamedTuple):
 def _answers(question: _Question, gathered: _Gathered) -> _Answers:
     """All that is asked of what was gathered."""
     from leakage.audits import levels
+    from leakage.audits.limits import SaidOfWhole, said_of_whole
     from leakage.audits.side_by_side import side_by_side
 
     sample, known, seed = gathered.sample, question.known, question.seed
     permutations = _PROFILES[question.profile]["permutations"]
-    one_picture = question.sources == 1  # nothing varies that a ciphertext could tell of
+    one_picture = question.sources == 1
     views: list[Callable[[], list[Finding]]] = [
         lambda: levels.pixel_findings(sample, permutations, seed),
         lambda: levels.patch_findings(sample, permutations, seed),
         lambda: [gathered.pictures.finding(seed)],
     ]
-    views = [lambda: [ONE_PICTURE]] if one_picture else views
+    if one_picture:  # nothing varies that a ciphertext could tell of
+        views = [lambda: [ONE_PICTURE]]
     bar = tqdm(total=len(views) + 4, desc="questions", disable=not question.progress)
     with bar, side_by_side() as threads:
 
@@ -350,10 +365,14 @@ def _answers(question: _Question, gathered: _Gathered) -> _Answers:
             return future
 
         # what takes longest first
-        table = asked(lambda: _metrics(gathered, known, seed))
+        scheme, key = (known.scheme, known.key) if known else (None, None)
+        pictures = gathered.plain, gathered.cipher
+        table = asked(lambda: classical_metrics(*pictures, scheme, key, seed))
         scores = asked(lambda: image_scores(question.pairs, question.groups))
         viewed = [asked(view) for view in views]
-        whole = asked(lambda: _Whole.of(sample, seed, one_picture))
+        whole = asked(
+            lambda: SaidOfWhole([], 0.0, ()) if one_picture else said_of_whole(sample, seed)
+        )
         structure = asked(lambda: _structure_findings(gathered, seed))
         findings = structure.result() + (known.findings if known else [])
         findings += [finding for view in viewed for finding in view.result()]
@@ -364,37 +383,9 @@ def _answers(question: _Question, gathered: _Gathered) -> _Answers:
         return _Answers(ranked(findings), certified, table.result(), limits, scores.result())
 
 
-class _Whole(NamedTuple):
-    """What is said of whole images."""
-
-    findings: list[Finding]
-    certified: float
-    limits: tuple[Limit, ...]
-
-    @classmethod
-    def of(cls, sample: Sample, seed: int, one_picture: bool) -> _Whole:
-        from leakage.audits import levels
-        from leakage.audits.limits import limits_of
-
-        if one_picture:
-            return cls([], 0.0, ())
-        identified = levels.identified(sample, seed)
-        findings = levels.embedding_findings(sample, seed)
-        findings += levels.identification_findings(sample, identified, seed)
-        certified = levels.certified_bits(sample, seed)
-        return cls(findings, certified, limits_of(sample, identified, seed))
-
-
 def _structure_findings(gathered: _Gathered, seed: int) -> list[Finding]:
     found = gathered.structure.findings() + gathered.sizes.findings(seed)
     return [*found, gathered.few.finding()]
-
-
-def _metrics(gathered: _Gathered, known: _Known | None, seed: int) -> pd.DataFrame:
-    plain, cipher = gathered.plain, gathered.cipher
-    if known and isinstance(known.scheme, Scheme):  # differences of ciphertexts need one of ours
-        return metrics.table(plain, cipher, scheme=known.scheme, key=known.key, seed=seed)
-    return metrics.table(plain, cipher, seed=seed)
 
 
 def _settings(question: _Question) -> dict[str, object]:

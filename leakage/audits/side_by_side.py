@@ -29,9 +29,13 @@ def side_by_side() -> Iterator[ThreadPoolExecutor]:
     [1, 2, 4, 8]
     """
     # what threads do to the filters of warnings, which all share, ends here
-    with one_thread(), warnings.catch_warnings():
-        threads = ThreadPoolExecutor(min(AT_A_TIME, cpu_count()))
+    with (
+        one_thread(),
+        warnings.catch_warnings(),
+        ThreadPoolExecutor(min(AT_A_TIME, cpu_count())) as threads,
+    ):
         try:
             yield threads
-        finally:
-            threads.shutdown(cancel_futures=True)
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise
