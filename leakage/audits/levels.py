@@ -17,7 +17,8 @@ from leakage.estimators.certified import certified_mi
 from leakage.estimators.critics import linear_critic, whitened
 from leakage.estimators.cross_fitting import estimate_mi
 from leakage.estimators.learning import earlier_folds, learn
-from leakage.estimators.pixels import pixel_mi, pixel_swap_p_value
+from leakage.estimators.pixels import pixel_mi
+from leakage.estimators.swapped_pixels import pixel_swap_p_value
 from leakage.evidence.p_values import combined_p_value, sign_flip_p_value
 from leakage.evidence.samples import check_samples
 from leakage.evidence.splits import split_by_group

@@ -22,7 +22,7 @@ from leakage.audits.levels import (
 from leakage.audits.side_by_side import side_by_side
 from leakage.audits.verdicts import ALPHA, LEVELS
 from leakage.estimate import entropy
-from leakage.estimators.pixels import CoupledTables, enough_couples
+from leakage.estimators.swapped_pixels import CoupledTables, enough_couples
 
 #: Of so many plantings so many must be found: a few more than eight of ten, for chance had its
 #: part in these.
