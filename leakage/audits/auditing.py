@@ -356,7 +356,7 @@ def _answers(question: _Question, gathered: _Gathered) -> _Answers:
     ]
     if one_picture:  # nothing varies that a ciphertext could tell of
         views = [lambda: [ONE_PICTURE]]
-    bar = tqdm(total=len(views) + 4, desc="questions", disable=not question.progress)
+    bar = tqdm(total=len(views) + 3, desc="questions", disable=not question.progress)
     with bar, side_by_side() as threads:
 
         def asked(ask: Callable[[], _Answer]) -> Future[_Answer]:
@@ -367,8 +367,13 @@ def _answers(question: _Question, gathered: _Gathered) -> _Answers:
         # what takes longest first
         scheme, key = (known.scheme, known.key) if known else (None, None)
         pictures = gathered.plain, gathered.cipher
-        table = asked(lambda: classical_metrics(*pictures, scheme, key, seed))
-        scores = asked(lambda: image_scores(question.pairs, question.groups))
+        # one after the other: both silence warnings, which threads cannot do at once
+        measured = asked(
+            lambda: (
+                classical_metrics(*pictures, scheme, key, seed),
+                image_scores(question.pairs, question.groups),
+            )
+        )
         viewed = [asked(view) for view in views]
         whole = asked(
             lambda: SaidOfWhole([], 0.0, ()) if one_picture else said_of_whole(sample, seed)
@@ -380,7 +385,8 @@ def _answers(question: _Question, gathered: _Gathered) -> _Answers:
         if not one_picture:
             findings = with_implied(findings, question.pairs, gathered.structure.clear_planes)
         _, certified, limits = whole.result()
-        return _Answers(ranked(findings), certified, table.result(), limits, scores.result())
+        table, scores = measured.result()
+        return _Answers(ranked(findings), certified, table, limits, scores)
 
 
 def _structure_findings(gathered: _Gathered, seed: int) -> list[Finding]:
