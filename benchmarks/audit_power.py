@@ -21,7 +21,7 @@ from leakage.audits.couples import coupled
 from leakage.audits.critic import PictureCollector, Pictures, PlanePlanter
 from leakage.audits.pairs import from_arrays
 from leakage.audits.verdicts import ALPHA, LEVELS
-from leakage.estimators.pixels import pixel_swap_p_value
+from leakage.estimators.swapped_pixels import pixel_swap_p_value
 
 
 def gathered(images: np.ndarray, cipher: np.ndarray) -> tuple[levels.Sample, Pictures]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from leakage import __version__, metrics
+from leakage import __version__
 from leakage.arguments import check_images, check_one_of, check_seed
+from leakage.audits.classical import MEASURED, classical_metrics
 from leakage.audits.couples import coupled, kinds_of
 from leakage.audits.exposure import Exposed, most_exposed
 from leakage.audits.findings import Finding, Limit, Power
@@ -21,7 +23,7 @@ from leakage.audits.implied import with_implied
 from leakage.audits.origin import Origin, folders_of, now
 from leakage.audits.outliers import FewImages
 from leakage.audits.pairs import Pairs, from_arrays, from_folders, groups_of
-from leakage.audits.per_image import image_scores
+from leakage.audits.per_image import ImageScores, image_scores
 from leakage.audits.pictures import attacked
 from leakage.audits.report import Audit
 from leakage.audits.schemes import (
@@ -45,7 +47,6 @@ from leakage.audits.verdicts import (
 from leakage.estimate import Estimate
 from leakage.pictures.image_sets import ImageSet
 from leakage.pictures.reading import check_mode
-from leakage.schemes import Scheme
 from leakage.schemes.base import Keying
 
 if TYPE_CHECKING:  # at run time it is imported where it is needed, for it loads torch
@@ -53,6 +54,8 @@ if TYPE_CHECKING:  # at run time it is imported where it is needed, for it loads
     from leakage.audits.levels import Sample
 
 __all__ = ["Audit", "Finding", "audit"]
+
+_Answer = TypeVar("_Answer")
 
 SMALLEST = 32
 
@@ -183,7 +186,10 @@ def _remarks(pairs: Pairs, groups: np.ndarray) -> tuple[str, ...]:
         f"{alone} of {len(pairs)} images have a size that fewer than {FEWEST_ALIKE} independent "
         "images share: as a whole they were not compared; cut all to one size"
     ] * bool(kinds.any() and alone)
-    return (*pairs.notes, *sizes, *rare)
+    large = [
+        f"classical metrics are of the middle {MEASURED} x {MEASURED} samples of an image"
+    ] * any(max(shape[:2]) > MEASURED for shape in pairs.shapes)
+    return (*pairs.notes, *sizes, *rare, *large)
 
 
 @dataclass(frozen=True)
@@ -247,7 +253,7 @@ def _audit(question: _Question) -> Audit:
 
     pairs, known, seed = question.pairs, question.known, question.seed
     gathered = _gathered(question)
-    findings, certified, table, limits = _answers(question, gathered)
+    findings, certified, table, limits, scores = _answers(question, gathered)
     sources = question.sources
     found: bool | None = any(finding.leaks for finding in findings)
     power: tuple[Power, ...] = ()
@@ -257,7 +263,6 @@ def _audit(question: _Question) -> Audit:
         found = None  # neither what it has no power to see is cleared, nor what it did not see
     names = {finding.name for finding in findings if finding.leaks and finding.level == "structure"}
     plain, cipher = gathered.plain, gathered.cipher
-    scores = image_scores(pairs, question.groups)
     exposed = most_exposed(scores, pairs.names) if found else ()
     return Audit(
         leaks=found,
@@ -296,6 +301,7 @@ def _pictures_of(exposed: tuple[Exposed, ...], pairs: Pairs) -> dict[str, np.nda
 def _gathered(question: _Question) -> _Gathered:
     from leakage.audits import levels
     from leakage.audits.critic import PictureCollector
+    from leakage.audits.side_by_side import side_by_side
 
     pairs, blocks = question.pairs, _PROFILES[question.profile]["blocks"]
     couples = coupled(pairs.shapes, question.groups)
@@ -305,14 +311,23 @@ def _gathered(question: _Question) -> _Gathered:
     sizes = Sizes(pairs, question.groups)
     few = FewImages(pairs, question.groups, question.seed)
     first: list[tuple[np.ndarray, np.ndarray]] = []
-    for plain, cipher in tqdm(pairs, "pairs", len(pairs), disable=not question.progress):
-        structure.add(plain, cipher)
+
+    def add(plain: np.ndarray, cipher: np.ndarray) -> None:
         collector.add(plain, cipher)
         read.add(plain, cipher)
         sizes.add(plain)
         few.add(plain, cipher)
-        if len(first) < _SHOWN and (not first or first[0][0].shape == plain.shape):
-            first.append((plain, cipher))
+
+    with side_by_side() as threads:
+        looking: list[Future[None]] = []
+        for plain, cipher in tqdm(pairs, "pairs", len(pairs), disable=not question.progress):
+            for one in looking:  # meanwhile this pair was read
+                one.result()
+            looking = [threads.submit(look, plain, cipher) for look in (structure.add, add)]
+            if len(first) < _SHOWN and (not first or first[0][0].shape == plain.shape):
+                first.append((plain, cipher))
+        for one in looking:
+            one.result()
     shown = (np.stack(side) for side in zip(*first, strict=True))
     return _Gathered(structure, sizes, few, collector.sample(), read.pictures(), *shown)
 
@@ -322,46 +337,61 @@ class _Answers(NamedTuple):
     certified: float  # bits an image
     table: pd.DataFrame  # classical metrics
     limits: tuple[Limit, ...]
+    scores: ImageScores
 
 
 def _answers(question: _Question, gathered: _Gathered) -> _Answers:
     """All that is asked of what was gathered."""
     from leakage.audits import levels
-    from leakage.audits.limits import limits_of
+    from leakage.audits.limits import SaidOfWhole, said_of_whole
+    from leakage.audits.side_by_side import side_by_side
 
-    sample, seed = gathered.sample, question.seed
+    sample, known, seed = gathered.sample, question.known, question.seed
     permutations = _PROFILES[question.profile]["permutations"]
-    identified = None if question.sources == 1 else levels.identified(sample, seed)
+    one_picture = question.sources == 1
     views: list[Callable[[], list[Finding]]] = [
         lambda: levels.pixel_findings(sample, permutations, seed),
         lambda: levels.patch_findings(sample, permutations, seed),
         lambda: [gathered.pictures.finding(seed)],
-        lambda: levels.embedding_findings(sample, seed),
-        lambda: levels.identification_findings(sample, identified, seed),
     ]
-    findings = gathered.structure.findings() + gathered.sizes.findings(seed)
-    findings.append(gathered.few.finding())
-    findings += question.known.findings if question.known else []
-    if question.sources == 1:  # nothing varies that a ciphertext could tell of
-        table = _metrics(gathered, question.known, seed)
-        return _Answers(ranked(corrected([*findings, ONE_PICTURE])), 0.0, table, ())
-    with tqdm(total=len(views) + 2, desc="questions", disable=not question.progress) as bar:
-        for view in views:
-            findings += view()
-            bar.update()
-        certified = levels.certified_bits(sample, seed)
-        bar.update()
-        table = _metrics(gathered, question.known, seed)
-        bar.update()
-    found = with_implied(corrected(findings), question.pairs, gathered.structure.clear_planes)
-    return _Answers(ranked(found), certified, table, limits_of(sample, identified, seed))
+    if one_picture:  # nothing varies that a ciphertext could tell of
+        views = [lambda: [ONE_PICTURE]]
+    bar = tqdm(total=len(views) + 3, desc="questions", disable=not question.progress)
+    with bar, side_by_side() as threads:
+
+        def asked(ask: Callable[[], _Answer]) -> Future[_Answer]:
+            future = threads.submit(ask)
+            future.add_done_callback(lambda _: bar.update())
+            return future
+
+        # what takes longest first
+        scheme, key = (known.scheme, known.key) if known else (None, None)
+        pictures = gathered.plain, gathered.cipher
+        # one after the other: both silence warnings, which threads cannot do at once
+        measured = asked(
+            lambda: (
+                classical_metrics(*pictures, scheme, key, seed),
+                image_scores(question.pairs, question.groups),
+            )
+        )
+        viewed = [asked(view) for view in views]
+        whole = asked(
+            lambda: SaidOfWhole([], 0.0, ()) if one_picture else said_of_whole(sample, seed)
+        )
+        structure = asked(lambda: _structure_findings(gathered, seed))
+        findings = structure.result() + (known.findings if known else [])
+        findings += [finding for view in viewed for finding in view.result()]
+        findings = corrected(findings + whole.result().findings)
+        if not one_picture:
+            findings = with_implied(findings, question.pairs, gathered.structure.clear_planes)
+        _, certified, limits = whole.result()
+        table, scores = measured.result()
+        return _Answers(ranked(findings), certified, table, limits, scores)
 
 
-def _metrics(gathered: _Gathered, known: _Known | None, seed: int) -> pd.DataFrame:
-    plain, cipher = gathered.plain, gathered.cipher
-    if known and isinstance(known.scheme, Scheme):  # differences of ciphertexts need one of ours
-        return metrics.table(plain, cipher, scheme=known.scheme, key=known.key, seed=seed)
-    return metrics.table(plain, cipher, seed=seed)
+def _structure_findings(gathered: _Gathered, seed: int) -> list[Finding]:
+    found = gathered.structure.findings() + gathered.sizes.findings(seed)
+    return [*found, gathered.few.finding()]
 
 
 def _settings(question: _Question) -> dict[str, object]:

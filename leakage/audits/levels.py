@@ -1,5 +1,6 @@
 """Four views of an audit: pixels, patches, embeddings, identification."""
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -16,7 +17,8 @@ from leakage.estimators.certified import certified_mi
 from leakage.estimators.critics import linear_critic, whitened
 from leakage.estimators.cross_fitting import estimate_mi
 from leakage.estimators.learning import earlier_folds, learn
-from leakage.estimators.pixels import pixel_mi, pixel_swap_p_value
+from leakage.estimators.pixels import pixel_mi
+from leakage.estimators.swapped_pixels import pixel_swap_p_value
 from leakage.evidence.p_values import combined_p_value, sign_flip_p_value
 from leakage.evidence.samples import check_samples
 from leakage.evidence.splits import split_by_group
@@ -98,8 +100,10 @@ class Collector:
         self._partners: list[int] = []
         self._waiting: dict[int, tuple[np.ndarray, int]] = {}
         self._direct: tuple[list, list] = [], []
-        self._crops: tuple[list, list] = [], []
-        self._deep: tuple[list, list] = [], []
+        self._crops: list[tuple[np.ndarray, np.ndarray]] = []
+        # the network runs beside whatever else looks at the pairs
+        self._thread = ThreadPoolExecutor(1)
+        self._deep: list[Future[list[list[np.ndarray]]]] = []
         self._shapes: list[tuple[int, ...]] = []
 
     def add(self, plain: np.ndarray, cipher: np.ndarray) -> None:
@@ -123,23 +127,25 @@ class Collector:
             for side, image in zip(self._blocks, (plain, cipher), strict=True):
                 side += [image[r : r + BLOCK, c : c + BLOCK].copy() for r, c in corners]
             self._owners += [len(self._shapes)] * len(corners)
-        for side, crops, image in zip(self._direct, self._crops, (plain, cipher), strict=True):
+        for side, image in zip(self._direct, (plain, cipher), strict=True):
             counts = np.bincount(image.ravel(), minlength=256) / image.size
             side.append((np.sqrt(counts).astype(np.float32), patch_statistics(image[None])[0]))
-            top, left = max(0, (high - CROP) // 2), max(0, (wide - CROP) // 2)
-            crops.append(image[top : top + CROP, left : left + CROP])
+        top, left = max(0, (high - CROP) // 2), max(0, (wide - CROP) // 2)
+        middle = np.s_[top : top + CROP, left : left + CROP]
+        self._crops.append((plain[middle].copy(), cipher[middle].copy()))  # nothing else is kept
         self._shapes.append(plain.shape)
-        shapes = {crop.shape for crop in self._crops[0]}
-        if len(self._crops[0]) == self._BATCH or len(shapes) > 1:
+        shapes = {crop.shape for crop, _ in self._crops}
+        if len(self._crops) == self._BATCH or len(shapes) > 1:
             self._embed(keep_last=len(shapes) > 1)
 
     def _embed(self, keep_last: bool) -> None:
-        for crops, deep in zip(self._crops, self._deep, strict=True):
-            last = [crops.pop()] if keep_last else []
-            if crops:
-                vectors = embed_layers(np.stack(crops), NETWORK)
-                deep.append([vectors[layer] for layer in NETWORK])
-            crops[:] = last
+        last = [self._crops.pop()] if keep_last else []
+        if self._crops:
+            if self._deep:
+                self._deep[-1].result()  # batches that wait would pile up
+            plain, cipher = map(np.stack, zip(*self._crops, strict=True))
+            self._deep.append(self._thread.submit(_deep_vectors, plain, cipher))
+        self._crops = last
 
     def sample(self) -> Sample:
         """All that was gathered."""
@@ -147,7 +153,9 @@ class Collector:
         kinds = kinds_of(tuple(self._shapes))
         keep = comparable(kinds, self._groups)
         vectors = []
-        for direct, deep in zip(self._direct, self._deep, strict=True):
+        with self._thread:
+            told = [batch.result() for batch in self._deep]
+        for direct, deep in zip(self._direct, zip(*told, strict=True), strict=True):
             found = {
                 "histogram": np.stack([d[0] for d in direct]),
                 "patch statistics": np.stack([d[1] for d in direct]),
@@ -170,6 +178,12 @@ class Collector:
             groups=self._groups[keep],
             kinds=kinds[keep],
         )
+
+
+def _deep_vectors(plain: np.ndarray, cipher: np.ndarray) -> list[list[np.ndarray]]:
+    """Of either side the vectors of each layer."""
+    found = [embed_layers(side, NETWORK) for side in (plain, cipher)]
+    return [[vectors[layer] for layer in NETWORK] for vectors in found]
 
 
 def pixel_findings(sample: Sample, permutations: int, seed: int) -> list[Finding]:

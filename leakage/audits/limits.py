@@ -1,13 +1,15 @@
 """From above: what named adversaries reach at most, trained on other images of the audit."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import beta, binom
 
 from leakage.attacks import infer_attribute
 from leakage.attacks.success import Attack
-from leakage.audits.findings import Limit
+from leakage.audits import levels
+from leakage.audits.findings import Finding, Limit
 from leakage.audits.levels import FEWEST_IDENTIFIED, Identified, Sample
 
 #: False positives at which pairs are asked whether they belong together.
@@ -35,6 +37,23 @@ def upper_limit(rate: float, trials: int, error: float = ERROR) -> float:
     """
     hits = math.ceil(rate * trials - 1e-9)
     return float(beta.isf(error, hits + 1, trials - hits)) if hits < trials else 1.0
+
+
+class SaidOfWhole(NamedTuple):
+    """What an audit says of whole images: findings, certified bits, limits."""
+
+    findings: list[Finding]
+    certified: float
+    limits: tuple[Limit, ...]
+
+
+def said_of_whole(sample: Sample, seed: int) -> SaidOfWhole:
+    """The views of whole images, with what is certified of them, and from above."""
+    identified = levels.identified(sample, seed)
+    findings = levels.embedding_findings(sample, seed)
+    findings += levels.identification_findings(sample, identified, seed)
+    certified = levels.certified_bits(sample, seed)
+    return SaidOfWhole(findings, certified, limits_of(sample, identified, seed))
 
 
 def limits_of(sample: Sample, found: Identified | None, seed: int) -> tuple[Limit, ...]:

@@ -19,9 +19,10 @@ from leakage.audits.levels import (
     swap_p_value,
     whole,
 )
+from leakage.audits.side_by_side import side_by_side
 from leakage.audits.verdicts import ALPHA, LEVELS
 from leakage.estimate import entropy
-from leakage.estimators.pixels import CoupledTables
+from leakage.estimators.swapped_pixels import CoupledTables, enough_couples
 
 #: Of so many plantings so many must be found: a few more than eight of ten, for chance had its
 #: part in these.
@@ -65,24 +66,26 @@ def power_of(
 ) -> tuple[Power, ...]:
     """The power of these views, at the level that a test has among all tests of an audit."""
     share = ALPHA / len(LEVELS)
-    ask: dict[View, Callable[[], float | None]] = {
+    ask: dict[View, Callable[[], float | None]] = {  # what takes longest first
+        "critic": lambda: critic_power(pictures, share, seed),
+        "identification": lambda: identification_power(sample, share, seed),
+        "embedding": lambda: embedding_power(sample, share / len(sample.plain), seed),
         "pixel": lambda: pixel_power(sample, share, seed),
         "patch": lambda: patch_power(sample, share, seed),
-        "critic": lambda: critic_power(pictures, share, seed),
-        "embedding": lambda: embedding_power(sample, share / len(sample.plain), seed),
-        "identification": lambda: identification_power(sample, share, seed),
     }
-    return tuple(
-        Power(view, ask[view](), unit, planted)
-        for view, (planted, unit) in PLANTED.items()
-        if view in views
-    )
+    with side_by_side() as threads:
+        asked = {view: threads.submit(one) for view, one in ask.items() if view in views}
+        return tuple(
+            Power(view, asked[view].result(), unit, planted)
+            for view, (planted, unit) in PLANTED.items()
+            if view in views
+        )
 
 
 def pixel_power(sample: Sample, alpha: float, seed: int) -> float | None:
     """Bits a sample. A bit of the ciphertext agrees with the image's, beyond chance."""
-    plain, cipher = sample.plain_blocks, sample.cipher_blocks
-    if CoupledTables.of(plain, cipher, sample.partners, sample.couples) is None:
+    plain = sample.plain_blocks
+    if not enough_couples(sample.partners, sample.couples):
         return None
     plant = plane_planter(sample)
     rank = max(1, int(alpha * (_SWAPS + 1)))
@@ -90,12 +93,12 @@ def pixel_power(sample: Sample, alpha: float, seed: int) -> float | None:
 
     def found(bits: float, trial: int) -> bool:
         planted = plant(bits, seed + trial)
-        tables = CoupledTables.of(plain, planted, sample.partners, sample.couples)
-        assert tables is not None  # the couples are those from above
         if bits not in limits:
+            tables = CoupledTables.of(plain, planted, sample.partners, sample.couples)
+            assert tables is not None  # couples are enough
             swapped = tables.swapped(_SWAPS, np.random.default_rng(seed))
             limits[bits] = float(np.sort(swapped)[-rank])
-        return tables.score() > limits[bits]
+        return CoupledTables.own(plain, planted).score() > limits[bits]
 
     return smallest(found, _SAMPLE_BITS)
 

@@ -17,6 +17,8 @@ WINDOW = 128
 _CHANGES = 32
 #: So many of the runs of eight samples of a difference of two images must be unlike each other.
 _VARIED, _PART = 32, 8
+#: Runs that are hashed at a time: what is needed for them stays in the cache.
+_STEP = 1 << 15
 #: Runs that are remembered of all images together; the share that is kept follows from it.
 _MOST = 1_000_000
 #: Pairs of images that are read again to compare what seems equal.
@@ -39,18 +41,24 @@ class Shared(NamedTuple):
     other_place: int
 
 
-@lru_cache(maxsize=4)
-def _powers(size: int, ratio: int) -> np.ndarray:
-    return np.cumprod(np.full(size, np.uint64(ratio)))
+@lru_cache(maxsize=2)
+def _powers(ratio: int) -> np.ndarray:
+    return np.cumprod(np.full(_STEP + WINDOW, np.uint64(ratio)))
 
 
-def _hashes(flat: np.ndarray, length: int) -> np.ndarray:
-    """A polynomial hash of every run of this length, modulo 2**64; what it finds is compared."""
+def _hashes(flat: np.ndarray) -> np.ndarray:
+    """A polynomial hash of every run of a step, modulo 2**64; what it finds is compared."""
     ratio = 6364136223846793005
-    inverse = _powers(flat.size, pow(ratio, -1, 1 << 64))
+    inverse = _powers(pow(ratio, -1, 1 << 64))
     sums = np.zeros(flat.size + 1, np.uint64)
-    np.cumsum(flat * _powers(flat.size, ratio), out=sums[1:])
-    return (sums[length:] - sums[:-length]) * inverse[: flat.size - length + 1]
+    np.cumsum(flat * _powers(ratio)[: flat.size], out=sums[1:])
+    return (sums[WINDOW:] - sums[:-WINDOW]) * inverse[: flat.size - WINDOW + 1]
+
+
+def _steps(size: int) -> Iterator[tuple[int, slice]]:
+    """Where the runs of each step begin, and the samples that they lie in."""
+    for start in range(0, size - WINDOW + 1, _STEP):
+        yield start, slice(start, start + _STEP + WINDOW - 1)
 
 
 def _changing(flat: np.ndarray) -> np.ndarray:
@@ -82,20 +90,37 @@ def repeated_runs(plain: np.ndarray, cipher: np.ndarray) -> int:
 
 
 def _repeated(plain: np.ndarray, difference: np.ndarray) -> int:
-    hashes = _hashes(difference, WINDOW)
-    _, first, which = np.unique(hashes, return_index=True, return_inverse=True)
-    twins = first[which.ravel()]
-    later = np.flatnonzero((twins != np.arange(len(hashes))) & _changing(difference))
+    hashes = np.concatenate([_hashes(difference[at])[_changing(difference[at])]
+                             for _, at in _steps(difference.size)])  # fmt: skip
+    hashes.sort()
+    hashes = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])  # those of several runs
+    if not hashes.size:
+        return 0
+    later, twins = _later(difference, hashes)
     at, found, seen = np.arange(WINDOW), 0, False
     for start in range(0, later.size, 4096):
-        places = later[start : start + 4096]
-        runs, before = (difference[p[:, None] + at] for p in (places, twins[places]))
-        apart = plain[places[:, None] + at] ^ plain[twins[places][:, None] + at]
+        some = later[start : start + 4096], twins[start : start + 4096]
+        runs, before = (difference[p[:, None] + at] for p in some)
+        apart = np.bitwise_xor(*(plain[p[:, None] + at] for p in some))
         fits = (runs == before).all(1) & ((apart != 0).sum(1) >= _PART)
         # one truly varied place proves it, and then the others count; all would take long to ask
         seen = seen or any(map(_varied, apart[fits][:: max(1, int(fits.sum()) // 64)]))
         found += int(fits.sum())
     return found if seen else 0
+
+
+def _later(difference: np.ndarray, hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where runs with these hashes begin, but for the first with each, and where that begins."""
+    places, which = [], []
+    for start, at in _steps(difference.size):
+        found = _hashes(difference[at])
+        near = np.minimum(np.searchsorted(hashes, found), len(hashes) - 1)
+        inside = np.flatnonzero((hashes[near] == found) & _changing(difference[at]))
+        places.append(start + inside)
+        which.append(near[inside])
+    place, number = np.concatenate(places), np.concatenate(which)
+    first = place[np.unique(number, return_index=True)[1]][number]
+    return place[place != first], first[place != first]
 
 
 class SharedRuns:
@@ -135,18 +160,23 @@ class SharedRuns:
         """Remember some runs of one image."""
         if plain.size < WINDOW:
             return
-        of_plain = _hashes(plain.ravel(), WINDOW)
-        for name, difference_of in OPERATIONS.items():
-            difference = difference_of(plain, cipher).ravel()
-            hashes = _hashes(difference, WINDOW)
-            mixed = hashes * np.uint64(0x9E3779B97F4A7C15)
-            rare = mixed >> np.uint64(64 - self.rare.bit_length() + 1) == 0
-            places = np.flatnonzero(rare & _changing(difference))
-            places = places[np.unique(hashes[places], return_index=True)[1]]
-            owner = np.full(len(places), index, np.uint64)
-            self._kept[name].append(
-                np.stack([hashes[places], of_plain[places], owner, places.astype(np.uint64)])
-            )
+        kept: dict[str, list[np.ndarray]] = {name: [] for name in OPERATIONS}
+        one, other = plain.ravel(), cipher.ravel()
+        for start, at in _steps(plain.size):
+            of_plain = _hashes(one[at])
+            for name, difference_of in OPERATIONS.items():
+                difference = difference_of(one[at], other[at])
+                hashes = _hashes(difference)
+                mixed = hashes * np.uint64(0x9E3779B97F4A7C15)
+                rare = mixed >> np.uint64(64 - self.rare.bit_length() + 1) == 0
+                places = np.flatnonzero(rare & _changing(difference))
+                begin = (start + places).astype(np.uint64)
+                kept[name].append(np.stack([hashes[places], of_plain[places], begin]))
+        for name, some in kept.items():
+            hashes, of_plain, begin = np.concatenate(some, axis=1)
+            first = np.unique(hashes, return_index=True)[1]
+            owner = np.full(len(first), index, np.uint64)
+            self._kept[name].append(np.stack([hashes[first], of_plain[first], owner, begin[first]]))
 
     def found(self, name: str) -> list[Shared]:
         """One run for each two images of which it is certain that they share some."""

@@ -142,15 +142,13 @@ class Structure:
             one, other = blocks_of(plain), blocks_of(cipher)
             if one is None or other is None:
                 continue
-            _, first, which = np.unique(one, axis=0, return_index=True, return_inverse=True)
-            twins = first[which.ravel()]  # the first block equal to each
-            later = np.flatnonzero(twins != np.arange(len(one)))
+            later, twins = _equal_blocks(one)
             # blocks that are the same sample all over prove nothing where planes are in the clear
-            alike = (other[later] == other[twins[later]]).all(1)
+            alike = (other[later] == other[twins]).all(1)
             # what is equal in another image's ciphertext too is so by its place, as in a header
             another = blocks_of(before)
             assert another is not None  # it is of the same shape
-            placed = (another[later] == another[twins[later]]).all(1)
+            placed = (another[later] == another[twins]).all(1)
             changed = (other[later] != one[later]).any(1)
             # nor do ciphertexts that are: some are constant in places, whatever the image
             varied = (other[later] != other[later, :1]).any(1)
@@ -369,6 +367,23 @@ def _plane_blocks(image: np.ndarray) -> np.ndarray | None:
     flat = image.ravel() >> 7
     whole = flat.size // 128 * 128
     return np.packbits(flat[:whole]).reshape(-1, 16) if whole >= 256 else None
+
+
+def _equal_blocks(blocks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Blocks (n, 8 k) that are equal to an earlier one, and the first that each is equal to."""
+    words = np.ascontiguousarray(blocks).view(np.uint64)
+    mixed = np.zeros(len(words), np.uint64)
+    for word in words.T:  # as good as different for different blocks; what is equal is compared
+        mixed = (mixed ^ word) * np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> np.uint64(32)
+    ordered = np.sort(mixed)
+    several = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    near = np.searchsorted(several, mixed)
+    place = np.flatnonzero(several.take(near, mode="clip") == mixed) if several.size else near[:0]
+    number = near[place]
+    first = place[np.unique(number, return_index=True)[1]][number]
+    later = (place != first) & (blocks[place] == blocks[first]).all(1)
+    return place[later], first[later]
 
 
 def _square_blocks(side: int) -> Callable[[np.ndarray], np.ndarray | None]:

@@ -74,14 +74,24 @@ def panzeri_treves_mi(table: np.ndarray) -> float:
 
 
 def jackknife_entropy(counts: np.ndarray) -> float:
-    """Zahl (1977): N H - (N - 1) times the mean entropy with one sample left out."""
+    """Zahl (1977): N H - (N - 1) times the mean entropy with one sample left out.
+
+    Written out, the logarithm of a count is replaced by `jackknifed_log`, N's as well.
+    """
     c = counts[counts > 0].astype(float)
     n = c.sum()
-    each = c * np.log2(c)
-    plain = np.sum(each)
-    fewer = (c - 1) * np.log2(np.maximum(c - 1, 1))  # 0 where c is 1
-    left_out = np.log2(n - 1) - (plain - each + fewer) / (n - 1)
-    return float(n * (np.log2(n) - plain / n) - (n - 1) * np.sum(c / n * left_out))
+    return float(jackknifed_log(n) - np.sum(c * jackknifed_log(c)) / n)
+
+
+def jackknifed_log(counts: np.ndarray) -> np.ndarray:
+    """Of counts c from 1, log2(c) - (c - 1) log2(1 - 1/c).
+
+    Examples
+    --------
+    >>> jackknifed_log(np.array([1.0, 2.0, 4.0])).round(3)
+    array([0.   , 2.   , 3.245])
+    """
+    return np.log2(counts) - (counts - 1) * np.log1p(-1 / np.maximum(counts, 2)) / np.log(2)
 
 
 def james_stein_mi(table: np.ndarray) -> float:

@@ -1,7 +1,7 @@
 """Mutual information of single samples and their ciphertexts, through the planes that tell most."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import NoReturn
 
 import numpy as np
 from scipy.special import stdtrit  # of Student's distribution, the quantile
@@ -15,8 +15,6 @@ from leakage.evidence.p_values import permutation_p_value
 
 #: Side in pixels of the blocks that permutations and intervals treat as one piece.
 BLOCK = 16
-#: Couples are swapped in so many bundles at most, each with a table of its own.
-FEWEST_COUPLES, BUNDLES = 10, 64
 
 # The data-processing inequality allows any mask: I(X & m; Y & m) <= I(X; Y). Few planes make small
 # tables, whose bias can be corrected.
@@ -30,7 +28,7 @@ MASKS = {
 
 
 def reduced(table: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """The 256 x 256 table of bytes seen through every mask, by its name.
+    """Tables of bytes, (..., 256, 256), seen through every mask, by its name.
 
     Each is summed from the table that has a plane more.
     """
@@ -40,8 +38,8 @@ def reduced(table: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
         small = table
         for planes in range(7, 0, -1):
             half = 1 << planes
-            parts = small.reshape((2, half, 2, half) if low else (half, 2, half, 2))
-            (a, b), (c, d) = parts.transpose((0, 2, 1, 3) if low else (1, 3, 0, 2))
+            two = (np.s_[:half], np.s_[half:]) if low else (np.s_[::2], np.s_[1::2])
+            a, b, c, d = (small[..., i, j] for i in two for j in two)
             small = a + b + c + d
             yield names[(1 << planes) - 1 if low else 0xFF & (0xFF << (8 - planes))], small
 
@@ -50,24 +48,34 @@ def _best_mask(table: np.ndarray) -> tuple[float, str, float, float]:
     """Score, name, bits and null standard deviation of the mask with the clearest information."""
     found = []
     for name, small in reduced(table):
-        rows, columns = (np.count_nonzero(small.sum(axis)) for axis in (1, 0))
+        rows, columns = (int(np.count_nonzero(small.sum(axis))) for axis in (1, 0))
         if small.sum() < SAMPLES_PER_CELL * np.count_nonzero(small) or min(rows, columns) < 2:
             continue
         bits = jackknife_mi(small)
-        noise = np.sqrt(2 * (rows - 1) * (columns - 1)) / (2 * small.sum() * np.log(2))
+        noise = noise_of(rows, columns, small.sum())
         found.append((bits - 3 * noise, name, bits, noise))
     if not found:
-        for side, axis in (("plain", 1), ("cipher", 0)):
-            if np.count_nonzero(table.sum(axis)) < 2:
-                raise ValueError(
-                    f"{side} is constant: all its {int(table.sum())} samples are equal, so it "
-                    "carries no information; give images that show something"
-                )
-        raise ValueError(
-            f"{int(table.sum())} samples are too few for any group of planes in which the images "
-            "vary; give more images, or larger ones"
-        )
+        refuse(table)
     return max(found)
+
+
+def noise_of(rows: int, columns: int, samples: float) -> float:
+    """Standard deviation of the information in a table of independent samples, in bits."""
+    return float(np.sqrt(2 * (rows - 1) * (columns - 1)) / (2 * samples * np.log(2)))
+
+
+def refuse(table: np.ndarray) -> NoReturn:
+    """Say why no mask can be asked of a table."""
+    for side, axis in (("plain", 1), ("cipher", 0)):
+        if np.count_nonzero(table.sum(axis)) < 2:
+            raise ValueError(
+                f"{side} is constant: all its {int(table.sum())} samples are equal, so it "
+                "carries no information; give images that show something"
+            )
+    raise ValueError(
+        f"{int(table.sum())} samples are too few for any group of planes in which the images "
+        "vary; give more images, or larger ones"
+    )
 
 
 def pieces(images: np.ndarray) -> np.ndarray:
@@ -80,7 +88,8 @@ def pieces(images: np.ndarray) -> np.ndarray:
     return grid.reshape(n * rows * columns, -1)
 
 
-def _byte_table(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def byte_table(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """How often each two bytes come together, (256, 256)."""
     pair = x.ravel().astype(np.uint16) << 8 | y.ravel()
     return np.bincount(pair, minlength=65536).reshape(256, 256)
 
@@ -132,7 +141,7 @@ def pixel_mi(
     """
     check_seed(seed)
     plain, cipher = check_pairs(plain, cipher)
-    table = _byte_table(plain, cipher)
+    table = byte_table(plain, cipher)
     _, name, bits, noise = _best_mask(table)
     raw = plug_in_mi(table)
 
@@ -145,9 +154,9 @@ def pixel_mi(
     if len(x) > 1 and permutations:
         rng = np.random.default_rng(seed)
         null = [
-            _best_mask(_byte_table(x, y[rng.permutation(len(y))]))[0] for _ in range(permutations)
+            _best_mask(byte_table(x, y[rng.permutation(len(y))]))[0] for _ in range(permutations)
         ]
-        observed = _best_mask(_byte_table(x, y))[0]
+        observed = _best_mask(byte_table(x, y))[0]
         p_value = permutation_p_value(observed, np.array(null))
     return Estimate(
         bits,
@@ -160,108 +169,6 @@ def pixel_mi(
         (),
         {"plug-in": raw, "bias": raw - bits},
     )
-
-
-def pixel_swap_p_value(
-    plain: np.ndarray,
-    cipher: np.ndarray,
-    partners: np.ndarray,
-    couples: np.ndarray,
-    *,
-    permutations: int = 999,
-    seed: int = 0,
-) -> float | None:
-    """p-value of `pixel_mi` for ciphertexts that may differ from place to place.
-
-    Blocks of two images at the same places form a couple. If images tell nothing of their
-    ciphertexts, the ciphertexts of a couple may be swapped; shuffling blocks over all places, as
-    `pixel_mi` does, would take a header or a vignette of the ciphertexts for a leak.
-
-    Parameters
-    ----------
-    plain, cipher : ndarray of uint8, shape (B, H, W) or (B, H, W, 3)
-        Blocks of images and of their ciphertexts.
-    partners : ndarray of int, shape (B,)
-        Block at the same place of the couple's other image; -1 for blocks that stay as they are.
-    couples : ndarray of int, shape (B,)
-        Label of the couple.
-    permutations : int
-        Random sets of swaps; the choice of planes is made anew each time.
-    seed : int
-        Of the swaps.
-
-    Returns
-    -------
-    float or None
-        None with fewer than ten couples.
-
-    Raises
-    ------
-    ValueError
-        Too few samples, or constant ones.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> plain = rng.integers(0, 256, (40, 16, 16), np.uint8)
-    >>> partners, couples = np.arange(40) ^ 1, np.arange(40) // 2
-    >>> pixel_swap_p_value(plain, plain ^ 255, partners, couples, permutations=99)
-    0.01
-    """
-    check_seed(seed)
-    tables = CoupledTables.of(plain, cipher, partners, couples)
-    if tables is None:
-        return None
-    null = tables.swapped(permutations, np.random.default_rng(seed))
-    return permutation_p_value(tables.score(), null)
-
-
-class CoupledTables(NamedTuple):
-    """Counts of plain and cipher values of blocks whose ciphertexts may be swapped, by couples.
-
-    Attributes
-    ----------
-    together : ndarray of float32, shape (256, 256)
-        What own and swapped ciphertexts have in common.
-    gains : ndarray of float32, shape (C, 65536)
-        What own ones have beyond that, couple by couple; couples are bundled if they are many.
-    """
-
-    together: np.ndarray
-    gains: np.ndarray
-
-    @classmethod
-    def of(
-        cls, plain: np.ndarray, cipher: np.ndarray, partners: np.ndarray, couples: np.ndarray
-    ) -> "CoupledTables | None":
-        """The tables of blocks, as `pixel_swap_p_value` takes them; None of too few couples."""
-        coupled = np.flatnonzero(partners >= 0)
-        names, which = np.unique(couples[coupled], return_inverse=True)
-        if len(names) < FEWEST_COUPLES:
-            return None
-        bundles = min(len(names), BUNDLES)
-        which = which % bundles
-        fixed = np.setdiff1d(np.arange(len(plain)), coupled)
-        together = _byte_table(plain[fixed], cipher[fixed]).astype(np.float32)
-        gains = np.empty((bundles, 65536), np.float32)
-        for bundle in range(bundles):
-            rows = coupled[which == bundle]
-            own = _byte_table(plain[rows], cipher[rows])
-            swapped = _byte_table(plain[rows], cipher[partners[rows]])
-            together += (own + swapped) / 2
-            gains[bundle] = (own - swapped).ravel() / 2
-        return cls(together, gains)
-
-    def score(self, signs: np.ndarray | None = None) -> float:
-        """The best planes' information, of own ciphertexts or with these signs of the gains."""
-        # halves of whole numbers are exact in single precision
-        signs = np.ones(len(self.gains), np.float32) if signs is None else signs
-        return _best_mask(self.together + (signs @ self.gains).reshape(256, 256))[0]
-
-    def swapped(self, count: int, rng: np.random.Generator) -> np.ndarray:
-        """Scores of so many random sets of swaps."""
-        signs = rng.choice(np.array([-1, 1], np.float32), (count, len(self.gains)))
-        return np.array([self.score(s) for s in signs])
 
 
 def pixel_mi_in_batches(
@@ -310,11 +217,11 @@ def pixel_mi_in_batches(
     count = 0
     for plain, cipher in batches():
         plain, cipher = check_pairs(plain, cipher)
-        table += _byte_table(plain, cipher)
+        table += byte_table(plain, cipher)
         x, y = pieces(plain), pieces(cipher)
-        inside += _byte_table(x, y)
+        inside += byte_table(x, y)
         for one in null:
-            one += _byte_table(x, y[rng.permutation(len(y))])
+            one += byte_table(x, y[rng.permutation(len(y))])
         count += len(x)
     _, name, bits, noise = _best_mask(table)
     raw = plug_in_mi(table)

@@ -367,8 +367,8 @@ def exchanged(
     total: np.ndarray | float = 0.0
     covary: np.ndarray | float = 0.0
     for i, orders in enumerate(_orders(sizes, permutations, rng)):
-        places = np.arange(sizes[i])
-        total = total + np.stack([score[places, orders].sum(1) for score in centred[i]])
+        cells = np.arange(sizes[i]) * sizes[i] + orders  # of a matrix laid out in one row
+        total = total + np.stack([score.take(cells).sum(1) for score in centred[i]])
         if i < len(alike):
             covary = covary + np.stack(list(likeness.covariances(alike[i], orders)))
     zs = total / deviation[:, None]

@@ -9,7 +9,7 @@ from leakage.audits.couples import coupled
 from leakage.audits.findings import Power
 from leakage.audits.pairs import from_arrays
 from leakage.audits.verdicts import ALPHA, LEVELS, verdict
-from leakage.estimators.pixels import pixel_swap_p_value
+from leakage.estimators.swapped_pixels import pixel_swap_p_value
 
 
 def pairs_of(count, size=48):

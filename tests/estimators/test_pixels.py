@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 import leakage
-from leakage.estimators.pixels import pixel_mi, pixel_swap_p_value
+from leakage.estimators.pixels import pixel_mi
+from leakage.estimators.swapped_pixels import pixel_swap_p_value
 
 
 def encrypted(images, bits, key, name="bitplane"):
