@@ -326,7 +326,7 @@ It saw {scenes} generated scenes of {side} x {side} pixels, a fifth of the time 
 
 It did not see any photograph, nor any program of `leakage.schemes`. Families that were left out: {left_out}.
 
-Blind spots that are known: permutation followed by diffusion, and keystreams that begin anew after hundreds of samples, mostly; a keystream that is public, or one for all pictures, for no single pair shows either, though ciphertexts that are compared with each other show the second; what a block cipher does to equal blocks, of which photographs have few; what relates the channels of a colour image; what lies between places far apart; pictures that change places within a set. What it does not find may be there.
+Blind spots that are known: keystreams that begin anew after hundreds of samples, mostly; permutation followed by diffusion, in fewer than eight pictures; a keystream that is public, or one for all pictures, for no single pair shows either, though ciphertexts that are compared with each other show the second; what a block cipher does to equal blocks, of which photographs have few; what relates the channels of a colour image; what lies between places far apart; pictures that change places within a set. What it does not find may be there.
 
 `python benchmarks/pretrained.py` measures what it finds, also where it never saw the kind. Licence: BSD 3-Clause, as the code.
 """  # noqa: E501
