@@ -142,11 +142,17 @@ def _check_written(options: argparse.Namespace) -> None:
     for written in (options.output, options.junit):
         _check_apart(written, options.plain, options.cipher)
     check_writable(Path(options.output))
+    report = Path(options.output).resolve()
+    taken = (report, *(report / name for name in FILES))
     if options.junit is not None:
         check_file(options.junit)
-        report = Path(options.output).resolve()
-        if Path(options.junit).resolve() in (report, *(report / name for name in FILES)):
+        if Path(options.junit).resolve() in taken:
             raise ValueError(f"--junit {options.junit} is where the report goes; name another file")
+    if options.baseline is not None and Path(options.baseline).resolve() in taken:
+        raise ValueError(
+            f"--baseline {options.baseline} is where the report goes, and would be lost; name "
+            "another folder for the report"
+        )
 
 
 def _plan(options: argparse.Namespace) -> int:

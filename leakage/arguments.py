@@ -180,6 +180,25 @@ def check_int(what: str, value: object) -> None:
         raise TypeError(f"{what} must be an int, not {value!r}")
 
 
+def check_count(what: str, value: object) -> None:
+    """Refuse what is no whole number of at least 1.
+
+    Raises
+    ------
+    ValueError, TypeError
+        It is not.
+
+    Examples
+    --------
+    >>> check_count("components", 0)
+    Traceback (most recent call last):
+    ValueError: components must be at least 1, not 0
+    """
+    check_int(what, value)
+    if int(value) < 1:  # type: ignore[call-overload]
+        raise ValueError(f"{what} must be at least 1, not {value}")
+
+
 def check_one_of(what: str, value: object, known: Iterable[str]) -> None:
     """Refuse a word that is not one of those known, and name the closest.
 

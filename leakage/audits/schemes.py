@@ -77,7 +77,15 @@ def _encrypts(scheme: object) -> TypeGuard[Encrypts]:
 
 def encrypted(scheme: Encrypts, images: np.ndarray, key: bytes, keying: Keying) -> np.ndarray:
     """What a scheme makes of the images; one of ours or one that takes no more than these two."""
-    cipher = scheme.encrypt(images, key, **_options(keying))
+    try:
+        cipher = scheme.encrypt(images, key, **_options(keying))
+    except (ValueError, TypeError):
+        raise
+    except Exception as error:  # of code of the reader's own
+        raise ValueError(
+            f"{type(scheme).__name__}.encrypt failed, {type(error).__name__}: {error}; try it on "
+            f"{len(images)} images of {images.shape[1:]} by itself"
+        ) from error
     if not isinstance(cipher, np.ndarray) or cipher.dtype != np.uint8:
         raise TypeError("encrypt must return a numpy array of uint8, of the shape of the images")
     return cipher

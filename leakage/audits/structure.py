@@ -15,6 +15,7 @@ import numpy as np
 
 from leakage.audits.couples import Couples, coupled
 from leakage.audits.findings import Finding
+from leakage.audits.holes import Holes, counted
 from leakage.audits.pairs import Pairs
 from leakage.audits.parts import VARIED, ClearParts, ClearPlanes
 from leakage.audits.runs import OPERATIONS, WINDOW, Shared, SharedRuns, repeated_runs
@@ -59,7 +60,8 @@ class Structure:
         self, pairs: Pairs, couples: Couples | None = None, *, apart: bool = False, seed: int = 0
     ) -> None:
         self.images = self.clear = self.flat = self.samples = self.equal_pairs = 0
-        self.differences = np.zeros((3 if len(pairs.shapes[0]) == 3 else 1, 256), np.int64)
+        self._channels = 3 if len(pairs.shapes[0]) == 3 else 1
+        self._holes = Holes(self._channels, seed)
         self._parts = ClearParts()
         self._planes = ClearPlanes()
         self._one_value: Counter[str] = Counter()  # images with one difference for all samples
@@ -83,18 +85,14 @@ class Structure:
         self._uneven.add(self._index, plain, cipher)
         if self._seen_before(cipher):
             return  # a pair that is there twice is one pair
-        difference = plain ^ cipher
-        counts = np.stack([
-            np.bincount(channel, minlength=256)
-            for channel in difference.reshape(-1, len(self.differences)).T
-        ])  # fmt: skip
+        counts = counted(plain, cipher, self._channels)
         same = counts[:, 0].sum() == plain.size
         if same and np.ptp(plain) < VARIED:
             self.flat += 1  # it shows nothing, and most ciphers of places leave it as it is
             return
         self.images += 1
         self.samples += plain.size
-        self.differences += counts
+        self._holes.add(plain, cipher, counts)
         self._planes.add(self._pairs.names[self._index], plain, counts)
         if same:
             self.clear += 1
@@ -173,7 +171,7 @@ class Structure:
                 self._planes.finding(),
                 self._reused(encrypted),
                 self._windows(),
-                self._holes(),
+                self._holes.finding(),
                 self._uneven.finding(self._seed),
                 self._blocks(),
                 *self._preserved(encrypted),
@@ -231,21 +229,6 @@ class Structure:
             if self.windows
             else f"No run of {WINDOW} samples of image XOR ciphertext comes back.",
             "Shift the XOR of image and ciphertext against itself.",
-        )  # fmt: skip
-
-    def _holes(self) -> Finding:
-        seen = np.flatnonzero(self.differences.sum(0))
-        planes = int(np.bitwise_or.reduce(seen)).bit_count()
-        holes = (1 << planes) - seen.size
-        # 30 expected of each value: that one of 256 is missing by chance has probability 2e-11
-        leaks = None if self.samples < 30 << planes else holes > 0
-        return Finding(
-            "structure", "missing differences", leaks,
-            f"{holes} of {1 << planes} values of image XOR ciphertext never occur: each "
-            "ciphertext sample excludes as many values of its plain one." if leaks
-            else "Too few samples to tell." if leaks is None
-            else "Every value of image XOR ciphertext occurs.",
-            "Draw the histogram of image XOR ciphertext.",
         )  # fmt: skip
 
     def _blocks(self) -> Finding:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from leakage.arguments import check_seed
+from leakage.arguments import check_count, check_seed
 from leakage.estimate import Estimate
 from leakage.estimators.critics import Ranks, canonical_correlations, linear_critic, whitened
 from leakage.estimators.threads import one_thread
@@ -143,6 +143,7 @@ def canonical_test(
     True
     """
     check_seed(seed)
+    check_count("components", components)
     permutations = check_permutations(permutations)
     x, y, groups, kinds, _ = usable_samples(x, y, groups, folds, seed, strata)
     units = exchangeable(groups, exchange, kinds)

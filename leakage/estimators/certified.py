@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from scipy.special import logsumexp
 
-from leakage.arguments import check_one_of, check_seed
+from leakage.arguments import check_count, check_one_of, check_seed
 from leakage.estimate import Estimate
 from leakage.estimators.bounds import log_partition
 from leakage.estimators.candidates import Candidate, Samples
@@ -295,6 +295,7 @@ def certified_mi(
     True
     """
     check_seed(seed)
+    check_count("components", components)
     check_one_of("method", method, get_args(CertifiedMethod))
     x, y, groups, *_ = usable_samples(x, y, groups, folds, seed)
     if not 0 < confidence < 1:

@@ -199,7 +199,8 @@ def canonical_variates(
     u, s, vt = np.linalg.svd(a[fit].T @ b[fit] / len(fit), full_matrices=False)
     if shrinkage == "even":
         noise = a.shape[1] * b.shape[1] / len(fit) * (1 - np.mean(s**2))
-        rho2 = np.minimum(s**2, LARGEST_CORRELATION) * max(0.0, 1 - noise / np.sum(s**2)) ** 2
+        left = max(0.0, 1 - noise / total) if (total := np.sum(s**2)) else 0.0
+        rho2 = np.minimum(s**2, LARGEST_CORRELATION) * left**2
     else:
         rho2 = canonical_correlations(s**2, a.shape[1], b.shape[1], len(fit))
     kept = rho2 > 0

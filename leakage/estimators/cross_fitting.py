@@ -9,7 +9,7 @@ from typing import get_args
 
 import numpy as np
 
-from leakage.arguments import check_one_of, check_seed
+from leakage.arguments import check_count, check_one_of, check_seed
 from leakage.estimate import FOLDS_DISAGREE, Estimate
 from leakage.estimators.candidates import Method, Samples
 from leakage.estimators.judging import Judged, independence, judge, neighbours_of, training_bits
@@ -130,6 +130,7 @@ def estimate_mi(
     """
     check_seed(seed)
     check_one_of("method", method, get_args(Method))
+    check_count("components", components)
     permutations = check_permutations(permutations)
     x, y, groups, kinds, noticed = usable_samples(x, y, groups, folds, seed, strata)
     units = exchangeable(groups, exchange, kinds)

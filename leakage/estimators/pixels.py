@@ -120,7 +120,8 @@ def pixel_mi(
     Estimate
         In bits a sample; blind to anything but a sample and its own ciphertext, for instance to
         a permutation of pixels. Blocks are taken for independent pieces: where one key byte serves
-        a whole image or a row, the few keys of the set are found, and not the law of a sample
+        a whole image or a row, or where ciphertexts are smooth as photographs are, what these few
+        images and ciphertexts happen to share is found, and not the law of a sample
         (`leakage.neighbourhood_mi` with ``views="samples"`` judges images by others). The interval
         is over blocks. Details: ``plug-in`` (all planes, uncorrected), ``bias`` (that minus the
         value).

@@ -56,7 +56,15 @@ def check_samples(
 
 def _numbers(name: str, given: ArrayLike) -> np.ndarray:
     """Rows of finite numbers as float64."""
+    if np.ma.is_masked(given):
+        raise ValueError(f"{name} has masked values, which would be taken as they are; drop them")
     value = np.asarray(given)
+    if np.iscomplexobj(value):
+        raise ValueError(
+            f"{name} is complex; give real and imaginary parts as columns of their own"
+        )
+    if value.ndim == 2 and not value.shape[1]:
+        raise ValueError(f"{name} has no columns, {value.shape}; give one at least")
     if value.ndim != 2 or not np.issubdtype(value.dtype, np.number):
         raise ValueError(
             f"{name} must be numbers of shape (N, d), one row a sample, not "

@@ -241,6 +241,16 @@ def test_a_scheme_of_ones_own(images):
     assert "missing differences" in {f.name for f in result.findings if f.leaks}
 
 
+class Failing:
+    def encrypt(self, images, key):
+        raise RuntimeError("boom")
+
+
+def test_a_scheme_of_ones_own_that_fails_is_named(images):
+    with pytest.raises(ValueError, match="Failing.encrypt failed, RuntimeError: boom"):
+        audit(scheme=Failing(), images=images[:20], progress=False)
+
+
 def test_bad_requests(images, noise):
     with pytest.raises(TypeError, match="not both"):
         audit(images, noise, scheme=leakage.get_scheme("skk"), images=images)

@@ -200,6 +200,16 @@ def test_damaged_reports_are_named(tmp_path, capsys):
         assert "bad.json" in capsys.readouterr().err
 
 
+def test_the_report_never_takes_the_place_of_the_baseline(folders, monkeypatch, capsys):
+    monkeypatch.chdir(folders)
+    arguments = ["audit", "plain", "planes3", "-o", "over", "--baseline", "over/report.json"]
+    assert main(["audit", "plain", "planes3", "-o", "over"]) == 1
+    before = Path("over/report.json").read_bytes()
+    assert main([*arguments, "--fail-on", "worse"]) == 2
+    assert "would be lost" in capsys.readouterr().err
+    assert Path("over/report.json").read_bytes() == before
+
+
 def test_tests_never_take_the_place_of_the_report(folders, monkeypatch, capsys):
     monkeypatch.chdir(folders)
     for junit in ("never", "never/report.json"):
