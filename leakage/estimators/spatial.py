@@ -33,7 +33,7 @@ class SpatialShare(NamedTuple):
     natural, scrambled : Estimate
         In bits, of the unit that the estimator has.
     difference : Estimate
-        The first less the second, in bits, with its interval by group.
+        The first less the second, each 0 at least, in bits, with its interval by group.
     share : float or None
         The difference over the first; None where that is not clearly above 0.
     """
@@ -70,7 +70,8 @@ def spatial_share(
     estimator : callable, optional
         Of plain, cipher, groups of shape (N,) and a seed, to an `Estimate`; by default
         `leakage.neighbourhood_mi`. One whose details hold the ``"influence"`` of each image is run
-        twice, another is run again with a tenth of the groups left out in turn.
+        twice for scrambled positions; otherwise it is run again with a tenth of the groups, or one
+        part of mixed images, left out in turn.
     groups : array_like, shape (N,), optional
         Photograph that each image comes from; without it every image is its own.
     scramble : {"positions", "images"}
@@ -116,9 +117,10 @@ def spatial_share(
     run = estimator or _counted
     natural = run(plain, cipher, labels, seed)
     scrambled = run(*other, labels, seed)
-    bits = natural.bits - scrambled.bits
+    bits = _less(natural, scrambled)
     both = [_influence(e, len(plain)) for e in (natural, scrambled)]
-    if both[0] is not None and both[1] is not None:
+    # of so few parts of mixed images what each teaches differs more than what each says
+    if scramble == "positions" and both[0] is not None and both[1] is not None:
         low, high = clustered_interval(bits, both[0] - both[1], labels)
     else:
         low, high = _jackknifed(bits, run, (plain, cipher), other, labels, seed, rng)
@@ -175,6 +177,11 @@ def _parts(groups: np.ndarray, fewest: int, rng: np.random.Generator) -> np.ndar
     return split_by_group(groups, parts, rng)
 
 
+def _less(one: Estimate, other: Estimate) -> float:
+    """The first less the second, in bits; no information is below 0, whatever an estimate says."""
+    return max(one.bits, 0.0) - max(other.bits, 0.0)
+
+
 def _influence(estimate: Estimate, n: int) -> np.ndarray | None:
     given = estimate.details.get("influence")
     return np.array(given) if isinstance(given, tuple) and len(given) == n else None
@@ -195,10 +202,7 @@ def _jackknifed(
 
     def without(held: int) -> float:
         kept = part != held
-        before, after = (
-            run(x[kept], y[kept], groups[kept], seed).bits for x, y in (natural, mixed)
-        )
-        return before - after
+        return _less(*(run(x[kept], y[kept], groups[kept], seed) for x, y in (natural, mixed)))
 
     found = np.array([without(held) for held in range(count)])
     error = math.sqrt((count - 1) / count * float(((found - found.mean()) ** 2).sum()))

@@ -247,7 +247,7 @@ class Failing:
 
 
 def test_a_scheme_of_ones_own_that_fails_is_named(images):
-    with pytest.raises(ValueError, match="Failing.encrypt failed, RuntimeError: boom"):
+    with pytest.raises(ValueError, match=r"Failing\.encrypt failed, RuntimeError: boom"):
         audit(scheme=Failing(), images=images[:20], progress=False)
 
 
