@@ -180,7 +180,7 @@ def check_int(what: str, value: object) -> None:
         raise TypeError(f"{what} must be an int, not {value!r}")
 
 
-def check_count(what: str, value: object) -> None:
+def check_count(what: str, value: int) -> None:
     """Refuse what is no whole number of at least 1.
 
     Raises
@@ -195,7 +195,7 @@ def check_count(what: str, value: object) -> None:
     ValueError: components must be at least 1, not 0
     """
     check_int(what, value)
-    if int(value) < 1:  # type: ignore[call-overload]
+    if value < 1:
         raise ValueError(f"{what} must be at least 1, not {value}")
 
 

@@ -44,14 +44,17 @@ class Holes:
     def add(self, plain: np.ndarray, cipher: np.ndarray, counts: np.ndarray) -> None:
         """Take the next pair, of which `counted` is known."""
         self.counts += counts
-        shape = self._pairs[0][0].shape if self._pairs else plain[:CROP, :CROP].shape
-        if len(self._pairs) < EXCHANGED and plain[:CROP, :CROP].shape == shape:
-            self._pairs.append((plain[:CROP, :CROP].copy(), cipher[:CROP, :CROP].copy()))
+        if len(self._pairs) == EXCHANGED:
+            return
+        one, other = (side[:CROP, :CROP].copy() for side in (plain, cipher))
+        if not self._pairs or self._pairs[0][0].shape == one.shape:
+            self._pairs.append((one, other))
 
     def finding(self) -> Finding:
         """Whether own ciphertexts leave out values that those of other images do not."""
         seen = np.flatnonzero(self.counts.sum(0))
-        values = 1 << int(np.bitwise_or.reduce(seen)).bit_count()
+        planes = int(np.bitwise_or.reduce(seen))  # that differ at all
+        values = 1 << planes.bit_count()
         holes = values - seen.size
         leaks: bool | None = holes > 0
         if self.counts.sum() < ENOUGH * values:
@@ -61,7 +64,7 @@ class Holes:
         elif len(self._pairs) < FEWEST:
             leaks, said = None, f"Values of image XOR ciphertext are missing, {holes} of {values}, "
             said += f"but fewer than {FEWEST} images of one shape cannot tell why."
-        elif self._as_many_are_missing_elsewhere():
+        elif self._as_many_are_missing_elsewhere(planes):
             leaks = False
             said = f"{holes} of {values} values of image XOR ciphertext never occur, and no fewer "
             said += "where ciphertexts change places between images."
@@ -73,14 +76,14 @@ class Holes:
             "Draw the histogram of image XOR ciphertext.",
         )  # fmt: skip
 
-    def _as_many_are_missing_elsewhere(self) -> bool:
+    def _as_many_are_missing_elsewhere(self, planes: int) -> bool:
+        """Whether exchanged ciphertexts leave out as many values of these planes."""
         count = len(self._pairs)
         table = np.array([
             [counted(plain, cipher, 1)[0] for _, cipher in self._pairs] for plain, _ in self._pairs
         ])  # fmt: skip
         rows = np.arange(count)
-        reached = np.flatnonzero(self.counts.sum(0))
-        inside = np.arange(256) & ~int(np.bitwise_or.reduce(reached)) == 0
+        inside = np.arange(256) & ~planes == 0
         rng = np.random.default_rng(self._seed)
         orders = (
             np.array(list(every_order(range(count))))

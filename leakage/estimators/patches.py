@@ -42,8 +42,6 @@ JUDGED_PATCHES = 800
 SMALLEST_PATCH = 4
 #: Folds of whole groups; each critic learns from all but one.
 FOLDS = 3
-
-
 #: Groups that are the fewest, of a critic that these images teach and of the others.
 FEWEST = {"trained": 2 * FOLDS, "pretrained": 2, "adapted": 2}
 
