@@ -172,7 +172,7 @@ def reidentification_p_value(
         firsts = _comes_first(_likelihood_ratios(x, y, fit, rows, components, seed), groups[rows])
         score = partial(_square, firsts)
         judged.append(JudgedFold.of(units.strata(rows, rng), score, len(fit)))
-    p_value, _ = sequential_test(judged, permutations, rng)
+    p_value = sequential_test(judged, permutations, rng).p_value
     return 1.0 if p_value is None else p_value
 
 

@@ -119,7 +119,7 @@ class ClearParts:
     >>> parts = ClearParts()
     >>> parts.add("one", plain, cipher)
     >>> parts.finding(images=1).meaning
-    'In 1 of 1 images squares of 8 x 8 are in the clear, 12.5 % of the area in one, the most.'
+    'In 1 of 1 images squares of 8 x 8 are in the clear, the most in one: 12.5 % of its area.'
     """
 
     def __init__(self) -> None:
@@ -147,7 +147,7 @@ class ClearParts:
         return Finding(
             "structure", "parts in the clear", True,
             f"In {len(self._shares)} of {images} images squares of 8 x 8 are in the clear, "
-            f"{100 * self._shares[most]:.3g} % of the area in {most}, the most.", how,
+            f"the most in {most}: {100 * self._shares[most]:.3g} % of its area.", how,
         )  # fmt: skip
 
 

@@ -275,7 +275,8 @@ class Structure:
         if self.equal_pairs and not self._apart:
             return [Finding(
                 "structure", "equal pairs", None,
-                f"{self.equal_pairs} pairs repeat an earlier one, image and ciphertext: a record "
+                f"{self.equal_pairs} pair{'s repeat' if self.equal_pairs > 1 else ' repeats'} an "
+                "earlier one, image and ciphertext: a record "
                 "saved twice, or a scheme that gives equal images equal ciphertexts. Pairs cannot "
                 "tell which, and each counts once.", how,
             )]  # fmt: skip
@@ -284,7 +285,8 @@ class Structure:
             "structure", "equal images, equal ciphertexts", leaks,
             f"{self.equal_pairs} of {self.repeated_plain} repeated images have the same "
             "ciphertext again." if self.equal_pairs
-            else f"{new} images come again, with other ciphertexts." if new
+            else f"{new} image{'s come' if new > 1 else ' comes'} again, with other ciphertexts."
+            if new
             else "No image occurs twice.", how,
         )]  # fmt: skip
 

@@ -96,13 +96,14 @@ def verdict(
     told = f"would have detected, in eight of ten cases and if all images leaked alike, {seen}."
     if found is None:
         blind = [view.level for view in power if view.bits is None]
-        why = "are too few to say that there is none"
+        are, say = ("is", "says") if pairs == 1 else ("are", "say")
+        why = f"{are} too few to say that there is none"
         if blind:
-            why = f"are too few for what was planted to be seen by {listed(blind)}"
+            why = f"{are} too few for what was planted to be seen by {listed(blind)}"
         elif lossy:
-            why = "say nothing of what JPEG ciphertexts hold beyond their decoded samples"
+            why = f"{say} nothing of what JPEG ciphertexts hold beyond their decoded samples"
         other = f" Its other views {told}" if seen and blind else f" It {told}" if seen else ""
-        return f"Undecided: {pairs} pairs{of} found no leak, and {why}.{other}"
+        return f"Undecided: {pairs} pair{'s' * (pairs != 1)}{of} found no leak, and {why}.{other}"
     return f"No leak detected: this audit {told}"
 
 

@@ -35,7 +35,7 @@ from leakage.estimators.pretrained import (
 from leakage.estimators.threads import one_thread
 from leakage.estimators.towers import LATTICE
 from leakage.evidence.intervals import clustered_interval
-from leakage.evidence.p_values import combined_p_value
+from leakage.evidence.p_values import combined_p_value, least_p_value
 from leakage.evidence.splits import split_by_group
 
 #: Folds of whole groups; each critic learns from all but one.
@@ -153,7 +153,7 @@ def adapted_mi(
             for t, one in enumerate(learned)
         ]
         p_value: float | None = None
-        tested: dict[str, Any] = {}
+        tested: dict[str, Any] = {"reach": 0.0}
         if permutations:
             first = images.told(critic, np.flatnonzero(fold == 0), READ, rng)
             second = learn(fold == 0).critic
@@ -185,7 +185,7 @@ def _estimate(
     if any(best.sure > 0 for best in learned):
         influence = np.concatenate([v - v.mean() for v in values])
         low, high = clustered_interval(bits, influence, np.arange(len(every)))
-    flags = [*reservations(high, details["ceiling"], 0.0)]
+    flags = [*reservations(low, high, details["ceiling"], details["reach"])]
     if not any(details["steps"]):
         flags.append("not adapted: on validation the critic served best as it is")
     return Estimate(
@@ -210,6 +210,7 @@ def _independence(
     ]
     telling = [one for one in tested if one.zs.any()]
     details = {
+        "reach": least_p_value([1] * len(tested), [1 / one.reach for one in tested]),
         "z": max(float(np.abs(one.zs).max()) for one in tested),
         "p_values": tuple(one.p_value for one in tested),
     }

@@ -156,4 +156,5 @@ def canonical_test(
             a, b = (whitened(v, fit, components, seed) for v in (x, y))
             critic = linear_critic(a, b, fit).of(rows)
         judged.append(JudgedFold.of(units.strata(rows, rng), critic.scores, len(fit)))
-    return LeakTest(*sequential_test(judged, permutations, rng))
+    tested = sequential_test(judged, permutations, rng)
+    return LeakTest(tested.p_value, tested.z)

@@ -18,7 +18,7 @@ from leakage.estimators.nearest_neighbours import ksg
 from leakage.estimators.quantised import quantised_mi
 from leakage.evidence.exchange import Exchange, exchangeable
 from leakage.evidence.intervals import clustered_interval
-from leakage.evidence.p_values import check_permutations
+from leakage.evidence.p_values import check_permutations, few_exchanges
 from leakage.evidence.samples import usable_samples
 from leakage.evidence.splits import split_by_group
 
@@ -94,7 +94,8 @@ def estimate_mi(
         are no bounds. The interval is over groups, of the bound that these critics reach. Flags:
         ``"saturated"`` when nearly every held-out pair is recognised among all others or the value
         nears the ceiling of the sample; ``"folds disagree"``; ``"still rising"`` with the number
-        of samples; rows that repeat others or were left out. Details: ``folds`` (bits of each),
+        of samples; rows that repeat others or were left out; groups or permutations so few that p
+        cannot be small. Details: ``folds`` (bits of each),
         ``critics`` and ``temperatures`` chosen for each, ``training`` (bits that critics say of the
         samples that taught them: too much, as the held-out value is too little), ``top1`` (share of
         held-out y that pick out their x), ``z`` of the critics' test, ``exchanged`` (how many rows
@@ -159,13 +160,14 @@ def estimate_mi(
     for t, one in enumerate(judged):
         influences[fold == t] = one.influence - one.influence.mean()
     low, high = clustered_interval(bits, influences, groups)
-    p_value, tested = None, {}
+    p_value, tested, few = None, {}, []
     if permutations:
-        p_value, tested["z"] = independence(samples, units, fold, last, method, permutations, rng)
+        test = independence(samples, units, fold, last, method, permutations, rng)
+        p_value, tested, few = test.p_value, {"z": test.z}, few_exchanges(test.reach)
     details = _details(judged, learned, sizes, method) | tested
     details["training"] = max(bits, most)
     details["exchanged"] = f"{len(np.unique(units.labels))} {exchange}"
-    flags = [*noticed, *doubts(judged, sizes, bits, high)]
+    flags = [*noticed, *few, *doubts(judged, sizes, bits, high)]
     if extrapolate:
         part = np.isin(groups, _half_of(groups, rng))
         half = estimate_mi(

@@ -13,7 +13,7 @@ from leakage.evidence.exchange import Units
 from leakage.evidence.intervals import clustered_interval
 from leakage.evidence.omnibus import normal_scores, omnibus_p_value
 from leakage.evidence.p_values import either_p_value
-from leakage.evidence.permutations import JudgedFold, sequential_test
+from leakage.evidence.permutations import JudgedFold, SequentialTest, sequential_test
 
 #: Samples whose pairs are scored at once; of a larger fold, parts are, and their bounds averaged.
 LARGEST_PART = 2000
@@ -126,8 +126,8 @@ def independence(
     method: Method,
     permutations: int,
     rng: np.random.Generator,
-) -> tuple[float | None, float]:
-    """p-value and z of independence; `last` was taught by all folds but the last one.
+) -> SequentialTest:
+    """Test of independence; `last` was taught by all folds but the last one.
 
     With ``"auto"`` a test that looks for dependence of any kind stands beside that of the critics.
     """
@@ -139,11 +139,13 @@ def independence(
         strata, critic = units.strata(later, rng), one.detector.of(later)
         del one  # before the next is learned: of large samples it is large
         judged.append(JudgedFold.of(strata, critic.scores, len(rows)))
-    p_value, z = sequential_test(judged, permutations, rng)
-    if p_value is not None and method == "auto":
-        strata = units.strata(np.arange(len(fold)), rng)
-        exchanges = min(permutations, OMNIBUS_EXCHANGES)
-        p_value = either_p_value(
-            [p_value, omnibus_p_value(samples.x, samples.y, strata, exchanges, rng)]
-        )
-    return p_value, z
+    tested = sequential_test(judged, permutations, rng)
+    if tested.p_value is None or method != "auto":
+        return tested
+    strata = units.strata(np.arange(len(fold)), rng)
+    exchanges = min(permutations, OMNIBUS_EXCHANGES)
+    found = omnibus_p_value(samples.x, samples.y, strata, exchanges, rng)
+    least = 1 / min(exchanges + 1, strata.arrangements)
+    return tested._replace(
+        p_value=either_p_value([tested.p_value, found]), reach=either_p_value([tested.reach, least])
+    )

@@ -7,7 +7,8 @@ photographs there were: a table of the judged images themselves would take 60 ke
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -30,9 +31,9 @@ from leakage.estimators.view_tables import (
 from leakage.estimators.views import View, views_of
 from leakage.evidence.exchange import Strata
 from leakage.evidence.intervals import clustered_interval
-from leakage.evidence.p_values import check_permutations
+from leakage.evidence.p_values import check_permutations, few_exchanges
 from leakage.evidence.permutations import JudgedFold, sequential_test
-from leakage.evidence.samples import image_groups
+from leakage.evidence.samples import EarlierImages, image_groups
 
 #: Images and ciphertexts, and perhaps a group for each image.
 Batch = tuple[np.ndarray, np.ndarray] | tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -141,7 +142,8 @@ def neighbourhood_mi_in_batches(
     batches : callable
         Gives pairs of images and their ciphertexts, or triples with the group of each image, anew
         at each call: tables are counted first, images are judged in a second pass. A group lies
-        within one batch, and each batch has groups for all folds.
+        within one batch, and each batch has groups for all folds. Images that an earlier batch
+        had are left out, and flagged.
     views : {"all", "samples"}
         As of `neighbourhood_mi`.
     folds : int
@@ -176,9 +178,8 @@ def neighbourhood_mi_in_batches(
     _check_folds(folds)
     rng = np.random.default_rng(seed)
     tables: dict[str, tuple[View, Tables]] = {}
-    dealt = []
-    for plain, cipher, groups in map(_checked, batches()):
-        _check_groups(groups, folds)
+    dealt, earlier = [], EarlierImages()
+    for plain, cipher, groups in _new(batches(), folds, earlier):
         dealt.append(Dealt.of(groups, folds, plain.size, rng))
         for view in views_of(plain.shape):
             if views == "samples" and view.name != views:
@@ -194,11 +195,25 @@ def neighbourhood_mi_in_batches(
     tests = [] if permutations == 0 else [
         _Plan.of(choices, frozenset(range(held)), held) for held in range(FIRST_TESTED, folds)
     ]  # fmt: skip
-    judged = _second_pass(batches, dealt, plans, tests, rng)
-    return _estimate(plans, judged, permutations, rng)
+    judged = _second_pass(_new(batches(), folds, EarlierImages()), dealt, plans, tests, rng)
+    estimate = _estimate(plans, judged, permutations, rng)
+    return replace(estimate, flags=(*estimate.flags, *earlier.flags))
 
 
-def _checked(batch: Batch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+Checked = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def _new(batches: Iterable[Batch], folds: int, earlier: EarlierImages) -> Iterator[Checked]:
+    """Checked batches without the images of earlier ones, those that still fill the folds."""
+    for plain, cipher, groups in map(_checked, batches):
+        _check_groups(groups, folds)
+        new = earlier.new(plain)
+        names, member = np.unique(groups[new], return_inverse=True)
+        if len(names) >= folds:
+            yield plain[new], cipher[new], member
+
+
+def _checked(batch: Batch) -> Checked:
     """Images, ciphertexts, and groups as numbers; equal images are one group."""
     plain, cipher = check_pairs(batch[0], batch[1])
     return plain, cipher, image_groups(plain, None if len(batch) == 2 else batch[2])
@@ -295,7 +310,7 @@ class _Seen(NamedTuple):
 
 
 def _second_pass(
-    batches: Batches,
+    batches: Iterable[Checked],
     dealt: list[Dealt],
     plans: list[_Plan],
     tests: list[_Plan],
@@ -304,7 +319,7 @@ def _second_pass(
     influence, labels, first = [], [], 0
     blocks: list[list[np.ndarray]] = [[] for _ in tests]
     sums: list[list[np.ndarray]] = [[] for _ in tests]
-    for (plain, cipher, groups), of in zip(map(_checked, batches()), dealt, strict=True):
+    for (plain, cipher, groups), of in zip(batches, dealt, strict=True):
         of_batch = np.zeros(len(plain))
         for plan in plans:
             of_batch[of.fold == plan.held] = plan.influence(plain, cipher, of)
@@ -337,12 +352,13 @@ def _estimate(
     low, high = clustered_interval(bits, influence, seen.groups)
     noise = np.linalg.norm([plan.said.noise for plan in plans] * sizes) / sizes.sum()
     half = math.hypot((high - low) / 2, 1.96 * float(noise))
-    p_value, z = sequential_test(seen.tested, permutations, rng) if permutations else (None, 0.0)
+    tested = sequential_test(seen.tested, permutations, rng) if permutations else None
     names = [plan.candidate.name for plan in plans]
     units = [plan.candidate.view.unit for plan in plans]
     shown, unit = (", or ".join(dict.fromkeys(words)) for words in (names, units))
     last = plans[-1].candidate.tables.own.sum(0)
     flags = [FOLDS_DISAGREE] if np.ptp(each) > max(1.0, 2 * abs(bits)) else []
+    flags += few_exchanges(tested.reach) if tested else []
     if len(set(units)) > 1:
         flags.append("folds chose neighbourhoods of different size: their mean has no one unit")
     details = {
@@ -350,7 +366,7 @@ def _estimate(
         "plug-in": plug_in_mi(last), "influence": tuple(influence.tolist()),
     }  # fmt: skip
     return Estimate(
-        bits, bits - half, bits + half, p_value, len(seen.fold),
+        bits, bits - half, bits + half, tested.p_value if tested else None, len(seen.fold),
         f"{shown}; bits a {unit}; {len(plans)} folds held out", "estimate", tuple(flags),
-        details | ({"z": z} if permutations else {}),
+        details | ({"z": tested.z} if tested else {}),
     )  # fmt: skip

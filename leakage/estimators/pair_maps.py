@@ -66,4 +66,4 @@ def _patches(image: np.ndarray, at: Lattice) -> torch.Tensor:
     """Patches (places, P, P) of (H, W), row by row."""
     windows = np.lib.stride_tricks.sliding_window_view(image, (at.patch, at.patch))
     chosen = windows[:: at.stride, :: at.stride].reshape(-1, at.patch, at.patch)
-    return torch.from_numpy(np.ascontiguousarray(chosen))
+    return torch.from_numpy(chosen.copy())

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -28,9 +29,9 @@ from leakage.estimators.towers import (
 )
 from leakage.evidence.exchange import Strata
 from leakage.evidence.intervals import clustered_interval
-from leakage.evidence.p_values import check_permutations
-from leakage.evidence.permutations import JudgedFold, sequential_test
-from leakage.evidence.samples import image_groups
+from leakage.evidence.p_values import check_permutations, few_exchanges
+from leakage.evidence.permutations import JudgedFold, SequentialTest, sequential_test
+from leakage.evidence.samples import EarlierImages, image_groups
 from leakage.evidence.splits import split_by_group
 
 #: A critic that these images teach, or the one that the package carries, or that one refined.
@@ -78,6 +79,13 @@ class ImagePairs(NamedTuple):
                 "give images of more sources, or cut each into several of their own group"
             )
         return cls(plain, cipher, member)
+
+    def of_rows(self, kept: np.ndarray) -> "ImagePairs":
+        """Those of them that are kept, all or some."""
+        if kept.all():
+            return self
+        member = np.unique(self.groups[kept], return_inverse=True)[1]
+        return ImagePairs(self.plain[kept], self.cipher[kept], member)
 
 
 def check_words(critic: object, inputs: object) -> None:
@@ -224,10 +232,11 @@ def patch_mi(
             _judged(critic, pairs, np.flatnonzero(fold == t), rng)
             for t, critic in enumerate(critics)
         ]
-        p_value, tested = None, {}
+        p_value, tested, few = None, {}, []
         if permutations:
-            p_value, z = _independence(images, pairs, fold, critics[-1], learn, permutations, rng)
-            tested = {"z": z, "exchanged": f"{images.groups.max() + 1} groups"}
+            test = _independence(images, pairs, fold, critics[-1], learn, permutations, rng)
+            p_value, few = test.p_value, few_exchanges(test.reach)
+            tested = {"z": test.z, "exchanged": f"{images.groups.max() + 1} groups"}
     judged = [one for one, _ in told]
     rows = np.concatenate([rows for _, rows in told])
     sizes = np.array([len(one.influence) for one in judged])
@@ -244,7 +253,7 @@ def patch_mi(
     return Estimate(
         bits, low, high, p_value, len(rows),
         f"convolutional critic of {_SHOWN[inputs]}, {FOLDS} folds held out", "estimate",
-        tuple(doubts(judged, sizes, bits, high)), details,
+        (*few, *doubts(judged, sizes, bits, high)), details,
     )  # fmt: skip
 
 
@@ -263,7 +272,7 @@ def patch_mi_in_batches(
     batches : iterable
         Pairs of images and their ciphertexts, or triples with the group of each image; read once.
         Images of all batches have one shape, a group lies within one batch, and each batch has two
-        groups or more.
+        groups or more. Images that an earlier batch had are left out, and flagged.
     patch, permutations, seed, device
         As of `patch_mi`. Ciphertexts change places within their batch.
 
@@ -289,12 +298,18 @@ def patch_mi_in_batches(
     """
     check_seed(seed)
     permutations = check_permutations(permutations)
-    checked = _of_one_shape(batches, patch)
-    return pretrained_mi(checked, patch=patch, permutations=permutations, seed=seed, device=device)
+    earlier = EarlierImages()
+    found = pretrained_mi(
+        _of_one_shape(batches, patch, earlier), patch=patch, permutations=permutations, seed=seed,
+        device=device,
+    )  # fmt: skip
+    return replace(found, flags=(*found.flags, *earlier.flags))
 
 
-def _of_one_shape(batches: Iterable[Batch], patch: int) -> Iterator[ImagePairs]:
-    """Batches as they come, each checked; at least one."""
+def _of_one_shape(
+    batches: Iterable[Batch], patch: int, earlier: EarlierImages
+) -> Iterator[ImagePairs]:
+    """Batches as they come, each checked, without images of earlier ones; at least one."""
     shape = None
     for plain, cipher, *groups in batches:
         images = ImagePairs.of(
@@ -305,7 +320,9 @@ def _of_one_shape(batches: Iterable[Batch], patch: int) -> Iterator[ImagePairs]:
                 f"batches have images of {shape} and of {images.plain.shape[1:]}; give one shape"
             )
         shape = images.plain.shape[1:]
-        yield images
+        new = images.of_rows(earlier.new(images.plain))
+        if len(np.unique(new.groups)) >= FEWEST["pretrained"]:
+            yield new
     if shape is None:
         raise ValueError("no batch of images; give an iterable of (plain, cipher)")
 
@@ -357,8 +374,8 @@ def _independence(
     learn: Callable[[np.ndarray], PatchCritic],
     permutations: int,
     rng: np.random.Generator,
-) -> tuple[float | None, float]:
-    """p-value and z of independence; `last` was taught by all folds but the last one."""
+) -> SequentialTest:
+    """Test of independence; `last` was taught by all folds but the last one."""
     judged = []
     for rows, later in earlier_folds(fold, images.groups):
         critic = last if len(rows) + len(later) == len(fold) else learn(rows)

@@ -27,6 +27,7 @@ from leakage.estimators.pretrained_bounds import CertifiedBits
 from leakage.estimators.threads import one_thread
 from leakage.evidence.exchange import Strata
 from leakage.evidence.intervals import clustered_interval
+from leakage.evidence.p_values import few_exchanges
 
 #: The weights, and what they must be.
 FILE = Path(__file__).with_name("pretrained_critic.npz")
@@ -49,8 +50,6 @@ LEAST = 1e-6
 NEAR_CEILING = 0.1
 #: Of the certified bits.
 CONFIDENCE = 0.95
-#: A p-value that cannot be smaller than this is said to be so.
-SMALL_REACH = 0.01
 
 
 @lru_cache(maxsize=4)
@@ -237,23 +236,24 @@ def pretrained_mi(
     return Estimate(
         bits, low, high, tested.p_value if permutations else None, len(local) * len(places.top),
         "pretrained critic, trained on no picture of these", "estimate",
-        tuple(reservations(high, ceiling, tested.reach if permutations else 0.0)), details,
+        tuple(reservations(low, high, ceiling, tested.reach if permutations else 0.0)), details,
     )  # fmt: skip
 
 
-def reservations(high: float | None, ceiling: float, reach: float) -> Iterator[str]:
-    """What a reader must know of the end of an interval and of the least p-value.
+def reservations(
+    low: float | None, high: float | None, ceiling: float, reach: float
+) -> Iterator[str]:
+    """What a reader must know of an interval and of the least p-value.
 
     Examples
     --------
-    >>> list(reservations(3.0, 3.0, 0.001))
-    ['saturated: told apart among 8, there may be far more']
+    >>> list(reservations(2.9, 3.0, 3.0, 0.001)), list(reservations(-1.0, 3.0, 3.0, 0.001))
+    (['saturated: told apart among 8, there may be far more'], [])
     """
-    if reach > SMALL_REACH:
-        yield f"few pictures: p can be no less than {reach:.2g}"
-    if high is None:
+    yield from few_exchanges(reach, "pictures")
+    if low is None or high is None:
         yield "no patch told from another: 0 is no estimate"
-    elif high > ceiling - NEAR_CEILING:
+    elif low > 0 and high > ceiling - NEAR_CEILING:
         yield f"saturated: told apart among {round(2**ceiling)}, there may be far more"
 
 
@@ -378,7 +378,9 @@ def exchanged(
         largest = np.maximum(largest, standard.max(0))
         zs = np.concatenate([zs, standard])
     p_value = float(np.mean(largest >= largest[0] - 1e-9))
-    return Exchanged(p_value, 1 / len(largest), zs[:, 0])
+    # two groups are as far apart in either order, on one side or the other
+    least = 2 if max(sizes) == 2 else 1
+    return Exchanged(p_value, least / len(largest), zs[:, 0])
 
 
 def _standardised(values: np.ndarray) -> np.ndarray:

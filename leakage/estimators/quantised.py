@@ -19,7 +19,7 @@ from leakage.estimators.counting import SAMPLES_PER_CELL
 from leakage.estimators.critics import most_components, principal_components
 from leakage.evidence.exchange import Strata, Units
 from leakage.evidence.intervals import clustered_interval
-from leakage.evidence.p_values import permutation_p_value
+from leakage.evidence.p_values import few_exchanges, permutation_p_value
 from leakage.evidence.samples import check_samples
 
 #: Codes of each side that are tried, as long as a code has so many rows to be learned from.
@@ -164,6 +164,10 @@ class _Exchanges:
         self.rows = np.concatenate([own[strata.rows] for own, strata in self._folds])
         self.together = any(block.shape[1] > 1 for _, s in self._folds for block in s.blocks)
 
+    def reach(self, permutations: int) -> float:
+        """The least p-value that so many of them can give."""
+        return 1 / min(permutations + 1, math.prod(s.arrangements for _, s in self._folds))
+
     def partners(self) -> np.ndarray:
         """Rows of y that take the places of `rows`."""
         return np.concatenate([
@@ -276,7 +280,8 @@ def quantised_mi(
     }  # fmt: skip
     name = f"{min(counts)} to {max(counts)}" if len(set(counts)) > 1 else f"{counts[0]}"
     name = f"quantised to {name} codes, jackknife, {len(turns)} folds held out"
-    flags = (*noticed, *_flags(judged, each, bits, ceiling))
+    few = few_exchanges(exchanges.reach(permutations)) if permutations else []
+    flags = (*noticed, *few, *_flags(judged, each, bits, ceiling))
     return Estimate(
         bits, low, high, p_value, len(x), name, "estimate", flags, details | tested
     )  # fmt: skip

@@ -19,6 +19,21 @@ def positive(p_value: float) -> float:
     return max(float(p_value), float(np.finfo(float).tiny))
 
 
+#: A p-value that cannot be smaller than this is said to be so.
+SMALL_REACH = 0.01
+
+
+def few_exchanges(reach: float, what: str = "groups or permutations") -> list[str]:
+    """The flag of a test whose p-value can be no less than `reach`, where that is not small.
+
+    Examples
+    --------
+    >>> few_exchanges(1 / 24), few_exchanges(1 / 5040)
+    (['few groups or permutations: p can be no less than 0.042'], [])
+    """
+    return [f"few {what}: p can be no less than {reach:.2g}"] * (reach > SMALL_REACH)
+
+
 def check_permutations(permutations: int) -> int:
     """Refuse what is no number of permutations.
 
@@ -145,6 +160,23 @@ def combined_p_value(
     found = -(share @ ndtri(np.asarray(p_values) - middle))
     ranks = np.ceil(rng.random((SIMULATED, len(steps))) * steps) / steps
     return permutation_p_value(found - 1e-9, -ndtri(ranks - middle) @ share)
+
+
+def least_p_value(weights: Sequence[float], attainable: Sequence[float]) -> float:
+    """The least that `combined_p_value` could be: 1 where none of them can take two values.
+
+    Examples
+    --------
+    >>> round(least_p_value([1, 1], [1000, 1000]), 6), least_p_value([1, 1], [1, 1])
+    (6e-06, 1.0)
+    """
+    telling = [(weight, steps) for weight, steps in zip(weights, attainable, strict=True)
+               if steps > 1]  # fmt: skip
+    if not telling:
+        return 1.0
+    kept, values = zip(*telling, strict=True)
+    least = [1 / steps for steps in values]
+    return combined_p_value(least, kept, values, np.random.default_rng(0))
 
 
 def either_p_value(p_values: Sequence[float]) -> float:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from leakage.evidence.exchange import Strata
-from leakage.evidence.p_values import combined_p_value
+from leakage.evidence.p_values import combined_p_value, least_p_value
 
 
 def shuffle_z(scores: np.ndarray) -> float:
@@ -72,6 +72,11 @@ class JudgedFold(NamedTuple):
         return sum(gains) / math.sqrt(sum(variances)) if sum(variances) > 0 else 0.0
 
     @property
+    def weight(self) -> float:
+        """Of its score among folds: best for a critic that is linear in its training data."""
+        return math.sqrt(self.trained_on * len(self.strata.rows))
+
+    @property
     def constant(self) -> bool:
         """Whether no exchange changes its score, so that it says nothing."""
         return not any(_gain(s)[1] > 0 for s in self.sums)
@@ -86,9 +91,27 @@ class JudgedFold(NamedTuple):
         return float(np.mean(null >= null[0] - scale)), float(len(null))
 
 
+class SequentialTest(NamedTuple):
+    """Outcome of `sequential_test`.
+
+    Attributes
+    ----------
+    p_value : float or None
+        None without permutations.
+    z : float
+        The weighted sum of the folds' z, which still grows where p is at its floor.
+    reach : float
+        The least p-value that so few groups and permutations allow; 1 without permutations.
+    """
+
+    p_value: float | None
+    z: float
+    reach: float
+
+
 def sequential_test(
     folds: Sequence[JudgedFold], permutations: int, rng: np.random.Generator
-) -> tuple[float | None, float]:
+) -> SequentialTest:
     """p-value and z of independence, from folds judged by critics that saw only earlier folds.
 
     The groups of each fold are exchanged under its frozen critic, which gives the fold a p-value
@@ -100,8 +123,7 @@ def sequential_test(
     Parameters
     ----------
     folds : list of JudgedFold
-        The weights are the square roots of the samples that trained times those that judge, best
-        for a critic that is linear in its training data.
+        Their weights are the square roots of the samples that trained times those that judge.
     permutations : int
         Of each fold. 0 gives no p-value.
     rng : numpy.random.Generator
@@ -109,9 +131,9 @@ def sequential_test(
 
     Returns
     -------
-    (float or None, float)
-        The p-value, and the same weighted sum of the folds' z, which still grows where p is at
-        its floor. 1 and 0 where no fold says anything.
+    SequentialTest
+        p-value, z, and the least p-value that was possible. p is 1 and z 0 where no fold says
+        anything.
 
     References
     ----------
@@ -121,17 +143,24 @@ def sequential_test(
     --------
     >>> strata = Strata([np.arange(30)[:, None]])
     >>> folds = [JudgedFold(strata, [np.eye(30)], n) for n in (30, 60)]
-    >>> p, z = sequential_test(folds, 999, np.random.default_rng(0))
-    >>> p < 1e-4, round(z, 2)
-    (True, 40.42)
+    >>> p, z, reach = sequential_test(folds, 999, np.random.default_rng(0))
+    >>> p < 1e-4, round(z, 2), p == reach
+    (True, 40.42, True)
     """
     telling = [fold for fold in folds if not fold.constant]
+    least = _reach(folds, permutations)
     if not telling:
-        return (1.0 if permutations else None), 0.0
-    weights = np.sqrt([fold.trained_on * len(fold.strata.rows) for fold in telling])
+        return SequentialTest(1.0 if permutations else None, 0.0, least)
+    weights = np.array([fold.weight for fold in telling])
     z = float(np.dot(weights / np.linalg.norm(weights), [fold.z for fold in telling]))
     if permutations == 0:
-        return None, z
+        return SequentialTest(None, z, least)
     tested = [fold.p_value(permutations, rng) for fold in telling]
     p_values, attainable = zip(*tested, strict=True)
-    return combined_p_value(p_values, weights, attainable, rng), z
+    return SequentialTest(combined_p_value(p_values, weights, attainable, rng), z, least)
+
+
+def _reach(folds: Sequence[JudgedFold], permutations: int) -> float:
+    """The least p-value that exchanges of these folds can give, whatever their critics say."""
+    attainable = [min(permutations + 1, fold.strata.arrangements) for fold in folds]
+    return least_p_value([fold.weight for fold in folds], attainable)

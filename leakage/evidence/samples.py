@@ -65,6 +65,11 @@ def _numbers(name: str, given: ArrayLike) -> np.ndarray:
         )
     if value.ndim == 2 and not value.shape[1]:
         raise ValueError(f"{name} has no columns, {value.shape}; give one at least")
+    if value.dtype == object:
+        raise ValueError(
+            f"{name} holds Python objects, as rows of unequal length or missing values make them; "
+            "give numpy.array(rows, dtype=float)"
+        )
     if value.ndim != 2 or not np.issubdtype(value.dtype, np.number):
         raise ValueError(
             f"{name} must be numbers of shape (N, d), one row a sample, not "
@@ -236,9 +241,48 @@ def image_groups(images: np.ndarray, groups: ArrayLike | None) -> np.ndarray:
     [0, 1, 0]
     """
     labels = check_image_groups(groups, len(images))
-    digests = [hashlib.sha256(image.tobytes()).digest() for image in images]
-    _, shown = np.unique(digests, return_inverse=True)
+    _, shown = np.unique(_digests(images), return_inverse=True)
     return merged(np.unique(labels, return_inverse=True)[1], shown)
+
+
+def _digests(images: np.ndarray) -> list[bytes]:
+    return [hashlib.sha256(image.tobytes()).digest() for image in images]
+
+
+class EarlierImages:
+    """Images of batches that came before: one that comes again is no new evidence.
+
+    Attributes
+    ----------
+    repeated : int
+        How many came again.
+
+    Examples
+    --------
+    >>> images = np.arange(3, dtype=np.uint8)[:, None, None]
+    >>> earlier = EarlierImages()
+    >>> earlier.new(images[:2]).tolist(), earlier.new(images).tolist(), earlier.repeated
+    ([True, True], [False, False, True], 2)
+    """
+
+    def __init__(self) -> None:
+        self._digests: set[bytes] = set()
+        self.repeated = 0
+
+    def new(self, images: np.ndarray) -> np.ndarray:
+        """Which images, shape (N,), are in no earlier batch; within one they may be equal."""
+        digests = _digests(images)
+        found = np.array([digest not in self._digests for digest in digests])
+        self._digests.update(digests)
+        self.repeated += int(np.count_nonzero(~found))
+        return found
+
+    @property
+    def flags(self) -> list[str]:
+        """What an estimate says of them."""
+        return [f"{self.repeated} images repeat those of earlier batches: they are left out"] * (
+            self.repeated > 0
+        )
 
 
 def merged(member: np.ndarray, of: np.ndarray) -> np.ndarray:

@@ -153,8 +153,15 @@ class _Tried:
 
 
 def _try_scheme(settings: dict, first: np.ndarray) -> None:
-    key, keying = key_of(settings), settings["keying"]
-    cipher = scheme_of(settings).encrypt(first, key, first_index=0, keying=keying)
+    key, keying, scheme = key_of(settings), settings["keying"], scheme_of(settings)
+    try:
+        inspect.signature(scheme.encrypt).bind(first, key, first_index=0, keying=keying)
+    except TypeError as error:
+        raise ValueError(
+            f"encrypt is to take images, key, first_index and keying, but {error}; a study "
+            "encrypts in batches, whose first image has the number first_index"
+        ) from error
+    cipher = scheme.encrypt(first, key, first_index=0, keying=keying)
     known = isinstance(cipher, np.ndarray) and cipher.dtype == np.uint8
     if not known or cipher.shape != first.shape:
         raise ValueError("encrypt must return uint8 of the shape of the images")

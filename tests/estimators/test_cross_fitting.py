@@ -300,6 +300,7 @@ BAD = np.where(np.arange(50)[:, None] == 3, np.nan, X)
         (X[:, 0], Y, {}, ValueError, r"x\[:, None\]"),
         (X[:, :0], Y, {}, ValueError, "x has no columns"),
         (X + 1j, Y, {}, ValueError, "x is complex"),
+        (X.astype(object), Y, {}, ValueError, "x holds Python objects.*dtype=float"),
         (np.ma.masked_greater(X, 1.0), Y, {}, ValueError, "x has masked values"),
         (X, Y, {"components": 0}, ValueError, "components must be at least 1"),
         (X[:3], Y[:3], {}, ValueError, "3 groups cannot fill 5 folds"),
@@ -356,3 +357,16 @@ def test_a_side_that_is_constant_on_the_training_folds(estimator, width):
     found = getattr(leakage, estimator)(x, y)
     p = found.p_value
     assert p is None or p > 0.01
+
+
+@pytest.mark.parametrize("method", ["auto", "quantised"])
+def test_few_groups_are_flagged_where_p_cannot_be_small(method):
+    """Whatever an interval says, p is as large as so few exchanges make it."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(150, 3))
+    y, groups = x + 0.3 * rng.normal(size=x.shape), np.repeat(np.arange(5), 30)
+    found = leakage.estimate_mi(x, y, method, groups=groups)
+    (flag,) = (f for f in found.flags if f.startswith("few groups or permutations"))
+    assert found.p_value >= float(flag.split()[-1]) * 0.97  # the flag is rounded
+    each = leakage.estimate_mi(x, y, method, permutations=499)
+    assert not any(f.startswith("few") for f in each.flags)

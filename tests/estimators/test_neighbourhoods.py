@@ -87,6 +87,12 @@ def test_batches_are_the_whole():
     assert two.n == 40
     assert two.p_value < 0.001
     assert two.bits == pytest.approx(whole.bits, abs=0.03)
+    halves = [(x[i : i + 20], y[i : i + 20], np.arange(20)) for i in (0, 20)]
+    again = leakage.neighbourhood_mi_in_batches(
+        lambda: iter([*halves, (x[:30], y[:30]), halves[1]]), permutations=99
+    )
+    assert (again.n, again.bits, again.p_value) == (40, two.bits, two.p_value)
+    assert again.flags[-1] == "50 images repeat those of earlier batches: they are left out"
 
 
 def test_equal_images_are_one_group():

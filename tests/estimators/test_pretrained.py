@@ -52,6 +52,8 @@ def test_what_six_pictures_can_reach(scenes):
     few = asked(scenes[:3], scenes[:3])
     assert few.p_value == few.details["reach"] == 1 / 6
     assert any("p can be no less than 0.17" in flag for flag in few.flags)
+    two = asked(scenes[:2], scenes[:2])  # as far apart in either order
+    assert two.p_value == two.details["reach"] == 1
 
 
 def test_bits_are_not_above_the_exact_value(scenes, key):
@@ -105,6 +107,10 @@ def test_batches_are_read_one_by_one(rng):
     found = leakage.patch_mi_in_batches(iter(halves))
     assert found.p_value == pytest.approx(1e-4)
     assert found.details["exchanged"] == "24 groups"
+    again = leakage.patch_mi_in_batches([*halves, halves[0], (x[6:18], cipher[6:18])])
+    assert again.bits == found.bits
+    assert again.details["exchanged"] == "24 groups"
+    assert again.flags[-1] == "24 images repeat those of earlier batches: they are left out"
     with pytest.raises(ValueError, match="no batch of images"):
         leakage.patch_mi_in_batches([])
     with pytest.raises(ValueError, match=r"images of \(32, 32\) and of \(16, 16\)"):

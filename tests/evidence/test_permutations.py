@@ -44,7 +44,7 @@ def test_sequential_test_is_exact_where_cross_fitting_is_not(rng):
 
 
 def test_no_permutations_no_p_value(rng):
-    p_value, z = sequential_test([alone(rng.normal(size=(9, 9)), n) for n in (9, 18)], 0, rng)
+    p_value, z, _ = sequential_test([alone(rng.normal(size=(9, 9)), n) for n in (9, 18)], 0, rng)
     assert p_value is None
     assert np.isfinite(z)
 
@@ -54,8 +54,8 @@ def test_a_fold_that_says_nothing_is_left_out(rng):
     telling = alone(np.eye(30), 60)
     silent = alone(np.zeros((30, 30)), 60)
     assert sequential_test([telling, silent], 999, rng)[0] < 0.005
-    assert sequential_test([silent, silent], 999, rng) == (1.0, 0.0)
-    assert sequential_test([silent], 0, rng) == (None, 0.0)
+    assert sequential_test([silent, silent], 999, rng)[:2] == (1.0, 0.0)
+    assert sequential_test([silent], 0, rng)[:2] == (None, 0.0)
 
 
 def test_groups_are_exchanged_whole():
@@ -81,7 +81,10 @@ def test_few_groups_can_still_be_significant():
     """Three folds of four groups: 24 ** 3 arrangements, so p may fall to about 1e-4."""
     rng = np.random.default_rng(0)
     folds = [alone(np.eye(4), n) for n in (8, 12, 16)]
-    assert sequential_test(folds, 999, rng)[0] < 5e-4
+    p_value, _, reach = sequential_test(folds, 999, rng)
+    assert p_value < 5e-4
+    assert reach == pytest.approx(p_value, rel=0.5)  # both are of simulated ranks
+    assert sequential_test([alone(np.eye(1), 8)] * 3, 999, rng) == (1.0, 0.0, 1.0)
     p = [sequential_test([alone(rng.normal(size=(4, 4)), 8) for _ in range(3)], 99, rng)[0]
          for _ in range(400)]  # fmt: skip
     assert np.mean(np.array(p) <= 0.05) <= 0.05 + 4 * np.sqrt(0.05 * 0.95 / 400)

@@ -216,6 +216,12 @@ def test_a_failed_shared_step_fails_its_own_cells_alone(tmp_path):
     assert list(table["error"]) == ["ZeroDivisionError: more than one image", ""]
 
 
+def test_a_scheme_that_knows_no_first_index_is_refused_before_any_work(tmp_path):
+    """Batches that all begin at nonce 0 would share keystreams, and nobody would be told."""
+    with pytest.raises(ValueError, match=r"encrypt is to take .*first_index.*in batches"):
+        run(SLEEPING | {"schemes": ["cells:WithoutNumbers"], "seeds": [0]}, tmp_path)
+
+
 def test_a_worker_with_other_versions_is_refused(tmp_path):
     cell = Cell({}, {}, {}, {"method": "canonical"}, seed=0)
     files = CellFiles(*(tmp_path / name for name in ("x.npy", "g.npy", "p.npy", "c.npy", "r.json")))
