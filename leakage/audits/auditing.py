@@ -19,6 +19,7 @@ from leakage.audits.classical import MEASURED, classical_metrics
 from leakage.audits.couples import coupled, kinds_of
 from leakage.audits.exposure import Exposed, most_exposed
 from leakage.audits.findings import Finding, Limit, Power
+from leakage.audits.first_pairs import FirstPairs
 from leakage.audits.implied import with_implied
 from leakage.audits.origin import Origin, folders_of, now
 from leakage.audits.outliers import FewImages
@@ -59,7 +60,6 @@ _Answer = TypeVar("_Answer")
 
 SMALLEST = 32
 
-_SHOWN = 6  # pairs that become pictures and go into the classical metrics
 _PROFILES = {
     "quick": {"blocks": 4096, "permutations": 999},
     "full": {"blocks": 16384, "permutations": 1999},
@@ -243,8 +243,7 @@ class _Gathered:
     few: FewImages
     sample: Sample
     pictures: Pictures
-    plain: np.ndarray  # the first few pairs of one shape
-    cipher: np.ndarray
+    first: FirstPairs
 
 
 def _audit(question: _Question) -> Audit:
@@ -262,7 +261,7 @@ def _audit(question: _Question) -> Audit:
     if not found and (sources == 1 or pairs.lossy or any(view.bits is None for view in power)):
         found = None  # neither what it has no power to see is cleared, nor what it did not see
     names = {finding.name for finding in findings if finding.leaks and finding.level == "structure"}
-    plain, cipher = gathered.plain, gathered.cipher
+    plain, cipher = gathered.first.shown
     exposed = most_exposed(scores, pairs.names) if found else ()
     return Audit(
         leaks=found,
@@ -310,7 +309,7 @@ def _gathered(question: _Question) -> _Gathered:
     read = PictureCollector(pairs.shapes, question.groups, question.seed)
     sizes = Sizes(pairs, question.groups)
     few = FewImages(pairs, question.groups, question.seed)
-    first: list[tuple[np.ndarray, np.ndarray]] = []
+    first = FirstPairs()
 
     def add(plain: np.ndarray, cipher: np.ndarray) -> None:
         collector.add(plain, cipher)
@@ -324,12 +323,10 @@ def _gathered(question: _Question) -> _Gathered:
             for one in looking:  # meanwhile this pair was read
                 one.result()
             looking = [threads.submit(look, plain, cipher) for look in (structure.add, add)]
-            if len(first) < _SHOWN and (not first or first[0][0].shape == plain.shape):
-                first.append((plain, cipher))
+            first.add(plain, cipher)
         for one in looking:
             one.result()
-    shown = (np.stack(side) for side in zip(*first, strict=True))
-    return _Gathered(structure, sizes, few, collector.sample(), read.pictures(), *shown)
+    return _Gathered(structure, sizes, few, collector.sample(), read.pictures(), first)
 
 
 class _Answers(NamedTuple):
@@ -366,11 +363,10 @@ def _answers(question: _Question, gathered: _Gathered) -> _Answers:
 
         # what takes longest first
         scheme, key = (known.scheme, known.key) if known else (None, None)
-        pictures = gathered.plain, gathered.cipher
         # one after the other: both silence warnings, which threads cannot do at once
         measured = asked(
             lambda: (
-                classical_metrics(*pictures, scheme, key, seed),
+                classical_metrics(*gathered.first.middles, scheme, key, seed),
                 image_scores(question.pairs, question.groups),
             )
         )

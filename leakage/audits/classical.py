@@ -33,12 +33,19 @@ def classical_metrics(
     >>> float(classical_metrics(images, images, None, None, 0).loc["MSE", "value"])
     0.0
     """
-    plain, cipher = _middle(plain), _middle(cipher)
+    plain, cipher = middles(plain), middles(cipher)
     if isinstance(scheme, Scheme):
         return metrics.table(plain, cipher, scheme=scheme, key=key, seed=seed)
     return metrics.table(plain, cipher, seed=seed)
 
 
-def _middle(images: np.ndarray) -> np.ndarray:
+def middles(images: np.ndarray) -> np.ndarray:
+    """What is measured of images (N, H, W) or (N, H, W, 3).
+
+    Examples
+    --------
+    >>> middles(np.zeros((1, 64, 700), np.uint8)).shape
+    (1, 64, 512)
+    """
     top, left = (max(0, side - MEASURED) // 2 for side in images.shape[1:3])
     return images[:, top : top + MEASURED, left : left + MEASURED]

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from leakage.audits.findings import Finding, Findings
 from leakage.audits.words import short
 from leakage.estimate import FOLDS_DISAGREE
+from leakage.pictures.thumbnails import thumbnail
 from leakage.style import COLOURS, STYLE
 
 #: Of text and axes; on a page it becomes the colour of the text around.
@@ -20,6 +21,7 @@ INK = "#1a1a1a"
 
 _UNITS = ("sample", "patch", "image")
 _MOST = 6  # pictures of a kind
+_LARGEST = 400  # pixels of a picture's side: a figure shows no more
 _STYLE = STYLE | {
     "svg.hashsalt": "leakage", "font.family": "DejaVu Sans", "axes.grid": False,
     "axes.facecolor": "none",
@@ -170,5 +172,6 @@ def pictures(audit: Findings) -> Figure | None:
         for row, (name, images) in zip(axes, kinds.items(), strict=True):
             row[0].set_title(short(name), loc="left", fontsize=9, parse_math=False)
             for axis, image in zip(row, images, strict=False):
-                axis.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+                small = thumbnail(image, _LARGEST)
+                axis.imshow(small, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     return figure

@@ -22,6 +22,7 @@ from leakage.estimators.swapped_pixels import pixel_swap_p_value
 from leakage.evidence.p_values import combined_p_value, sign_flip_p_value
 from leakage.evidence.samples import check_samples
 from leakage.evidence.splits import split_by_group
+from leakage.pictures.value_counts import value_counts
 from leakage.vectors.embeddings import embed_layers, patch_statistics
 
 FEWEST = 20  # independent images, of which whole images are asked
@@ -128,7 +129,7 @@ class Collector:
                 side += [image[r : r + BLOCK, c : c + BLOCK].copy() for r, c in corners]
             self._owners += [len(self._shapes)] * len(corners)
         for side, image in zip(self._direct, (plain, cipher), strict=True):
-            counts = np.bincount(image.ravel(), minlength=256) / image.size
+            counts = value_counts(image) / image.size
             side.append((np.sqrt(counts).astype(np.float32), patch_statistics(image[None])[0]))
         top, left = max(0, (high - CROP) // 2), max(0, (wide - CROP) // 2)
         middle = np.s_[top : top + CROP, left : left + CROP]
@@ -197,7 +198,7 @@ def pixel_findings(sample: Sample, permutations: int, seed: int) -> list[Finding
     p_value = pixel_swap_p_value(
         plain, cipher, sample.partners, sample.couples, permutations=permutations, seed=seed
     )
-    whole = entropy(np.bincount(plain.ravel(), minlength=256))
+    whole = entropy(value_counts(plain))
     return [Finding(
         "pixel", "single samples", None,
         f"Of {whole:.2f} bits that a sample holds its ciphertext gives away about "

@@ -10,6 +10,7 @@ from leakage.audits.pairs import Pairs
 from leakage.evidence.exchange import Units
 from leakage.evidence.p_values import either_p_value
 from leakage.evidence.permutations import JudgedFold
+from leakage.pictures.value_counts import value_counts
 
 #: Exchanges: a p-value must survive the correction for all tests.
 EXCHANGES = 9999
@@ -61,7 +62,7 @@ class FewImages:
             self._sides, self._histograms, (plain, cipher), strict=True
         ):
             side.append(_unit(image.ravel()[at].astype(np.float32)))
-            counts = np.bincount(image.ravel(), minlength=256)
+            counts = value_counts(image)
             histograms.append(_unit(np.sqrt(counts).astype(np.float32)))
 
     def finding(self) -> Finding:

@@ -15,6 +15,7 @@ from leakage.audits.couples import kinds_of
 from leakage.audits.pairs import Pairs
 from leakage.estimate import entropy
 from leakage.evidence.samples import merged
+from leakage.pictures.value_counts import value_counts
 
 #: What the scores count, by view: each is that of the own ciphertext less that of another's.
 VIEWS = {
@@ -83,7 +84,7 @@ def image_scores(pairs: Pairs, groups: np.ndarray, most: int = MOST) -> ImageSco
     ((255, 255, 255, 255, 255, 255), [8, 8, 8, 8, 8, 8])
     """
     chosen = list(_partners(pairs, groups, most))
-    read = lru_cache(maxsize=4)(pairs.read)
+    read = lru_cache(maxsize=2)(pairs.read)  # partners follow each other
     units = _joined(groups, chosen)
     digests, clear, rows = [], [], []
     for own, partner in chosen:
@@ -144,9 +145,14 @@ def _scores(plain: np.ndarray, cipher: np.ndarray, other: np.ndarray) -> list[fl
     return [*np.subtract(own, swapped).tolist(), float(better)]
 
 
+def _step(image: np.ndarray) -> int:
+    """Every so manieth sample, or row of patches, is counted."""
+    return -(-image.size // _SAMPLES)
+
+
 def _counted(plain: np.ndarray, cipher: np.ndarray) -> tuple[float, float]:
     """Information between bit planes, and between half bytes, of samples, in bits a sample."""
-    step = -(-plain.size // _SAMPLES)
+    step = _step(plain)
     codes = plain.ravel()[::step].astype(np.int32) << 8 | cipher.ravel()[::step]
     table = np.bincount(codes, minlength=1 << 16).reshape(256, 256)
     both = (_BITS @ table * _BITS).sum(1)  # how often a bit is 1 on both sides
@@ -176,12 +182,14 @@ def _alike_patches(plain: np.ndarray, cipher: np.ndarray) -> float:
 
 def _patches(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     high, wide = (length // _PATCH for length in image.shape[:2])
-    cut = image[: high * _PATCH, : wide * _PATCH].astype(np.float32)
-    cut = cut.reshape(high, _PATCH, wide, -1)
+    rows = image[: high * _PATCH].reshape(high, _PATCH, *image.shape[1:])[:: _step(image)]
+    cut = rows[:, :, : wide * _PATCH].astype(np.float32).reshape(len(rows), _PATCH, wide, -1)
     return cut.mean((1, 3)).ravel(), np.log1p(cut.std((1, 3))).ravel()
 
 
 def _alike_histograms(plain: np.ndarray, cipher: np.ndarray) -> float:
     """How alike histograms are, as they stand and sorted, for values may have other names."""
-    one, other = (np.sqrt(np.bincount(i.ravel(), minlength=256)) for i in (plain, cipher))
+    one, other = (
+        np.sqrt(value_counts(image.ravel()[:: _step(image)])) for image in (plain, cipher)
+    )
     return float(one @ other + np.sort(one) @ np.sort(other))

@@ -90,8 +90,13 @@ def repeated_runs(plain: np.ndarray, cipher: np.ndarray) -> int:
 
 
 def _repeated(plain: np.ndarray, difference: np.ndarray) -> int:
-    hashes = np.concatenate([_hashes(difference[at])[_changing(difference[at])]
-                             for _, at in _steps(difference.size)])  # fmt: skip
+    hashes = np.empty(difference.size, np.uint64)  # of a large image parts and their whole are much
+    count = 0
+    for _, part in _steps(difference.size):
+        some = _hashes(difference[part])[_changing(difference[part])]
+        hashes[count : count + len(some)] = some
+        count += len(some)
+    hashes = hashes[:count]
     hashes.sort()
     hashes = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])  # those of several runs
     if not hashes.size:

@@ -20,6 +20,7 @@ from leakage.audits.pairs import Pairs
 from leakage.audits.parts import VARIED, ClearParts, ClearPlanes
 from leakage.audits.runs import OPERATIONS, WINDOW, Shared, SharedRuns, repeated_runs
 from leakage.audits.uneven import CoupledDifferences
+from leakage.pictures.value_counts import value_counts
 
 _SUMS = (4, 8, 16, 32)  # sides of blocks whose sums are compared, each a multiple of the last
 _LOOKED_AT = 16  # images in which repeated windows and blocks are looked for
@@ -116,7 +117,7 @@ class Structure:
                 self._one_value[name] += 1
 
     def _look_at_kept(self, plain: np.ndarray, cipher: np.ndarray) -> None:
-        one, other = (np.bincount(image.ravel(), minlength=256) for image in (plain, cipher))
+        one, other = (value_counts(image) for image in (plain, cipher))
         for name, of in _KEPT.items():
             kept = bool(np.array_equal(of(one), of(other)))
             self.kept[name] += kept

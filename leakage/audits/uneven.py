@@ -5,11 +5,14 @@ ciphertext have to do with each other, if it knows nothing of its image the exch
 but by chance.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from leakage.audits.couples import Couples
 from leakage.audits.findings import Finding
 from leakage.evidence.p_values import strongest_p_value
+from leakage.pictures.value_counts import value_counts
 
 #: Couples that are counted apart; more share a place, and exchange together.
 BUNDLES = 256
@@ -17,10 +20,16 @@ BUNDLES = 256
 FEWEST_COUPLES = 10
 #: Sets of signs: a p-value must survive the correction for all tests.
 SIGN_SETS = 9999
-#: Bytes of images that wait for their partner.
-_WAITING = 1 << 28
+#: Samples of all images together, and the most of one, that are counted: those of images that wait
+#: for their partner are held.
+_COUNTED, _MOST = 1 << 27, 1 << 20
 _BITS = 2.0 * (np.arange(256)[:, None] >> np.arange(8) & 1) - 1
 _NAMES = ("XOR", "difference modulo 256")
+
+
+@lru_cache(maxsize=2)
+def _places(size: int, count: int) -> np.ndarray:
+    return np.sort(np.random.default_rng(size).choice(size, count, replace=False, shuffle=False))
 
 
 class CoupledDifferences:
@@ -53,38 +62,36 @@ class CoupledDifferences:
         self._gains = np.zeros((shape, 2, 256))
         self._peaks = np.zeros((shape, 2))
         self._samples = 0
+        self._each = int(np.clip(_COUNTED // len(labels), 1, _MOST))  # of an image
         self._waiting: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        self._held = 0
 
     def add(self, index: int, plain: np.ndarray, cipher: np.ndarray) -> None:
         """Look at the pair of this number; pairs come in any order."""
         partner = int(self._partners[index])
         if partner < 0:
             return
+        plain, cipher = self._some(plain), self._some(cipher)
         if partner not in self._waiting:
             self._waiting[index] = plain, cipher
-            self._held += 2 * plain.nbytes
-            while self._held > _WAITING:  # its couple is left out: that depends on no content
-                self._forget(next(iter(self._waiting)))
             return
-        other_plain, other_cipher = self._forget(partner)
+        other_plain, other_cipher = self._waiting.pop(partner)
         bundle = int(self._bundle[self._place[index]])
         for gain, one, other in (
             (1, plain, cipher), (1, other_plain, other_cipher),
             (-1, plain, other_cipher), (-1, other_plain, cipher),
         ):  # fmt: skip
             for kind, difference in enumerate((one ^ other, other - one)):
-                counts = np.bincount(difference.ravel(), minlength=256)
+                counts = value_counts(difference)
                 self._gains[bundle, kind] += gain * counts
                 # how peaked a single image's histogram is, wherever its peak lies
                 share = counts / plain.size
                 self._peaks[bundle, kind] += gain * float(share @ share)
         self._samples += 2 * plain.size
 
-    def _forget(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        pair = self._waiting.pop(index)
-        self._held -= 2 * pair[0].nbytes
-        return pair
+    def _some(self, image: np.ndarray) -> np.ndarray:
+        """All its samples, or as many at random places, the same of all images of one size."""
+        flat = image.ravel()
+        return flat if flat.size <= self._each else flat[_places(flat.size, self._each)]
 
     def finding(self, seed: int) -> Finding:
         """What was found; its p-value is not corrected."""

@@ -94,7 +94,11 @@ def ess(plain: np.ndarray, cipher: np.ndarray, *, edge: float = 8.0) -> np.ndarr
     [0.0]
     """
     plain, cipher = check_large_pairs(plain, cipher, _BLOCK, "ESS")
-    one, other = (_directions(_luma(images), edge) for images in (plain, cipher))
+    # an image at a time: gradients and their directions take some hundred bytes a pixel
+    one, other = (
+        np.concatenate([_directions(_luma(image[None]), edge) for image in images])
+        for images in (plain, cipher)
+    )
     alike = np.abs(np.cos((one - other) * np.pi / _DIRECTIONS))
     both, either = (one >= 0) & (other >= 0), (one >= 0) | (other >= 0)
     total = either.sum((1, 2))

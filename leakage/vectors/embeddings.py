@@ -254,11 +254,13 @@ def patch_statistics(images: np.ndarray) -> np.ndarray:
         high, wide = images.shape[1:3]
         raise ValueError(f"a {GRID}x{GRID} grid needs {GRID} pixels each way, not {wide}x{high}")
     rows, columns = (np.array_split(np.arange(side), GRID) for side in images.shape[1:3])
-    cells = [
+    cells = (
         images[:, r[0] : r[-1] + 1, c[0] : c[-1] + 1].reshape(len(images), len(r) * len(c), -1)
         for r in rows for c in columns
-    ]  # fmt: skip
-    means, spreads = ([f(cell, axis=1) for cell in cells] for f in (np.mean, np.std))
+    )  # fmt: skip
+    # samples of a channel side by side: numpy would go through three of them at a time
+    planes = [np.ascontiguousarray(cell.swapaxes(1, 2)) for cell in cells]
+    means, spreads = ([f(plane, axis=2) for plane in planes] for f in (np.mean, np.std))
     return np.concatenate(means + spreads, axis=1).astype(np.float32)
 
 
