@@ -22,6 +22,7 @@ from leakage.audits.levels import (
 from leakage.audits.side_by_side import side_by_side
 from leakage.audits.verdicts import ALPHA, LEVELS
 from leakage.estimate import entropy
+from leakage.estimators.critics import principal_components
 from leakage.estimators.swapped_pixels import CoupledTables, enough_couples
 
 #: Of so many plantings so many must be found: a few more than eight of ten, for chance had its
@@ -291,9 +292,11 @@ def _often(found: Callable[[float, int], bool], bits: float, needed: int) -> boo
 
 def _basis(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Standardised scores along the first principal components, and these scaled back."""
-    u, s, v = np.linalg.svd(values - values.mean(0), full_matrices=False)
-    some = min(int(np.count_nonzero(s > 1e-6 * s[0])), COMPONENTS // 2)
-    return u[:, :some] * np.sqrt(len(values)), s[:some, None] * v[:some] / np.sqrt(len(values))
+    pca = principal_components(values, min(COMPONENTS // 2, values.shape[1]), seed=0)
+    along = pca.transform(values)
+    spread = along.std(0)
+    useful = spread > 1e-6 * spread[0]
+    return along[:, useful] / spread[useful], spread[useful, None] * pca.components_[useful]
 
 
 def _scores(

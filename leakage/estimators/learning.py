@@ -36,6 +36,7 @@ class Learned(NamedTuple):
 
     name: str
     bits: float  # on validation
+    refused: float  # of the best that was not clearly above nothing, where nothing was chosen
     critic: Critic
     temperature: float
     offset: float
@@ -133,6 +134,7 @@ def learn(
 class _Chosen(NamedTuple):
     best: _Trial  # what a bound is best taken of
     closed: _Trial  # the best without a network
+    doubted: _Trial  # the best of all that validated above 0, clearly or not
     tried: list[Candidate]
     promising: frozenset[str]
 
@@ -147,7 +149,7 @@ def _chosen(samples: Samples, parts: Parts, method: Method, only: frozenset[str]
     forms = candidates.closed_forms(method, views, parts, samples.seed, only)
     trials = sorted((_tried(c, parts, judges) for c in forms), key=lambda t: -t.bits)
     tried = [t.candidate for t in trials if t.candidate]
-    closed = trials[0] if trials else _NOTHING
+    closed = doubted = trials[0] if trials else _NOTHING
     if closed.candidate and not closed.clearly_above(_NOTHING, parts.clusters, CAUTION):
         closed = _NOTHING
     best, promising = closed, {c.name for c in tried[:SHORTLISTED]}
@@ -155,6 +157,7 @@ def _chosen(samples: Samples, parts: Parts, method: Method, only: frozenset[str]
         nets = candidates.trained_networks(method, views, parts, closed.candidate, samples.seed)
         tried += nets
         network = max((_tried(net, parts, judges) for net in nets), key=lambda t: t.bits)
+        doubted = max(doubted, network, key=lambda t: t.bits)
         if method != "auto" or network.clearly_above(closed, parts.clusters, CAUTION):
             promising.add(NETWORKS)
         if network.clearly_above(
@@ -163,7 +166,7 @@ def _chosen(samples: Samples, parts: Parts, method: Method, only: frozenset[str]
             best = network
     if method in ("auto", "canonical"):
         tried.append(candidates.linear(views, parts))
-    return _Chosen(best, closed, tried, frozenset(promising))
+    return _Chosen(best, closed, doubted, tried, frozenset(promising))
 
 
 def _calibrated(chosen: _Chosen, parts: Parts, method: Method) -> Learned:
@@ -175,16 +178,16 @@ def _calibrated(chosen: _Chosen, parts: Parts, method: Method) -> Learned:
         (network,) = (c for c in tried if c.name == "network")
         scores = [best.temperature * s for s in network.scores]
         offset = 1 - float(np.mean([log_partition(s) for s in scores]))
-    name, critic = "nothing", detector
+    name, critic, refused = "nothing", detector, chosen.doubted.bits
     validated: tuple[np.ndarray, ...] = ()
     if best.candidate is not None:
-        name, critic = best.candidate.name, best.candidate.final()
+        name, critic, refused = best.candidate.name, best.candidate.final(), 0.0
         validated = tuple(best.temperature * s + offset for s in best.scores)
     variates = None
     if method == "auto" and chosen.closed.candidate and chosen.closed.candidate.variates:
         variates = chosen.closed.candidate.variates(parts.rows).first(VARIATES)
     return Learned(
-        name, best.bits, critic, best.temperature, offset, detector, best.judge,
+        name, best.bits, refused, critic, best.temperature, offset, detector, best.judge,
         variates, validated, tried, chosen.promising,
     )  # fmt: skip
 
