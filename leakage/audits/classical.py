@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from leakage import metrics
+from leakage.audits.middles import middle
 from leakage.schemes import Scheme
 
 #: Side of the middle of an image that is measured, at most: some of the metrics take seconds and
@@ -47,5 +48,5 @@ def middles(images: np.ndarray) -> np.ndarray:
     >>> middles(np.zeros((1, 64, 700), np.uint8)).shape
     (1, 64, 512)
     """
-    top, left = (max(0, side - MEASURED) // 2 for side in images.shape[1:3])
-    return images[:, top : top + MEASURED, left : left + MEASURED]
+    rows, columns = middle(images.shape[1:], MEASURED)
+    return images[:, rows, columns]

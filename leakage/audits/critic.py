@@ -8,6 +8,7 @@ import numpy as np
 from leakage.audits.couples import Shape, kinds_of
 from leakage.audits.findings import Finding
 from leakage.audits.levels import BLOCK
+from leakage.audits.middles import middle
 from leakage.devices import found_device
 from leakage.estimate import Estimate, entropy
 from leakage.estimators.pretrained import (
@@ -100,9 +101,8 @@ class PictureCollector:
     def add(self, plain: np.ndarray, cipher: np.ndarray) -> None:
         """Take the next pair."""
         if self._seen in self._chosen:
-            top, left = (max(0, (side - CROP) // 2) // BLOCK * BLOCK for side in plain.shape[:2])
-            middle = np.s_[top : top + CROP, left : left + CROP]
-            self._kept.append((self._seen, plain[middle].copy(), cipher[middle].copy()))
+            at = middle(plain.shape, CROP, step=BLOCK)
+            self._kept.append((self._seen, plain[at].copy(), cipher[at].copy()))
         self._seen += 1
 
     def pictures(self) -> Pictures:

@@ -10,6 +10,7 @@ from leakage.attacks.learned import found_among, reidentification_p_value, score
 from leakage.attacks.success import Attack
 from leakage.audits.couples import Couples, kinds_of
 from leakage.audits.findings import Finding
+from leakage.audits.middles import middle
 from leakage.audits.sizes import comparable, within_kinds
 from leakage.estimate import Estimate, entropy
 from leakage.estimators.candidates import Samples
@@ -131,9 +132,8 @@ class Collector:
         for side, image in zip(self._direct, (plain, cipher), strict=True):
             counts = value_counts(image) / image.size
             side.append((np.sqrt(counts).astype(np.float32), patch_statistics(image[None])[0]))
-        top, left = max(0, (high - CROP) // 2), max(0, (wide - CROP) // 2)
-        middle = np.s_[top : top + CROP, left : left + CROP]
-        self._crops.append((plain[middle].copy(), cipher[middle].copy()))  # nothing else is kept
+        at = middle(plain.shape, CROP)
+        self._crops.append((plain[at].copy(), cipher[at].copy()))  # nothing else is kept
         self._shapes.append(plain.shape)
         shapes = {crop.shape for crop, _ in self._crops}
         if len(self._crops) == self._BATCH or len(shapes) > 1:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from leakage.audits.couples import coupled
+from leakage.audits.middles import middle
 from leakage.audits.pairs import from_arrays, groups_of
 from leakage.audits.power import power_of
 from leakage.pictures.image_sets import ImageSet, load_images
@@ -66,8 +67,8 @@ def plan(
     if isinstance(images, ImageSet):
         groups, images = (images.groups if groups is None else groups), images.images
     rng = np.random.default_rng(seed)
-    top, left = (max(0, (side - CROP) // 2) for side in images.shape[1:3])
-    plain = np.ascontiguousarray(images[:, top : top + CROP, left : left + CROP])
+    down, across = middle(images.shape[1:], CROP)
+    plain = np.ascontiguousarray(images[:, down, across])
     pairs = from_arrays(plain, rng.integers(0, 256, plain.shape, np.uint8))
     labels = groups_of(pairs.names, pairs.same, groups)
     sources = rng.permutation(np.unique(labels))

@@ -15,11 +15,11 @@ import numpy as np
 from scipy.ndimage import maximum_filter
 from scipy.special import logsumexp
 
-from leakage.arguments import check_int, check_one_of, check_seed
+from leakage.arguments import check_count, check_int, check_one_of, check_seed
 from leakage.devices import found_device
 from leakage.estimate import p_text
 from leakage.estimators.pair_maps import rolled_scores
-from leakage.estimators.patches import Asked, ImagePairs, check_steps
+from leakage.estimators.patches import Asked, ImagePairs
 from leakage.estimators.place_scores import (
     By,
     Lattice,
@@ -250,7 +250,7 @@ def leak_map(
         ("over", over, Over), ("critic", critic, Asked), ("by", by, By), ("inputs", inputs, Inputs),
     ):  # fmt: skip
         check_one_of(what, word, get_args(known))
-    check_steps(steps)
+    check_count("steps", steps)
     permutations = check_permutations(permutations)
     if not 0 < level < 1:
         raise ValueError(f"level must be between 0 and 1, not {level!r}")

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from leakage.arguments import check_int, check_one_of, check_pairs, check_seed
+from leakage.arguments import check_count, check_int, check_one_of, check_pairs, check_seed
 from leakage.devices import found_device
 from leakage.estimate import Estimate
 from leakage.estimators.adapted import adapted_mi
@@ -207,7 +207,7 @@ def patch_mi(
     check_seed(seed)
     check_words(critic, inputs)
     permutations = check_permutations(permutations)
-    check_steps(steps)
+    check_count("steps", steps)
     if critic == "adapted":
         return adapted_mi(
             *ImagePairs.of(plain, cipher, groups, patch, FEWEST[critic]), patch=patch,
@@ -328,12 +328,6 @@ def _of_one_shape(
 
 
 _SHOWN = {"gray": "gray values", "bits": "bits", "both": "gray values and bits"}
-
-
-def check_steps(steps: object) -> None:
-    """Refuse what is no number of steps of training."""
-    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
-        raise ValueError(f"steps must be an int of at least 1, not {steps!r}")
 
 
 def learned(

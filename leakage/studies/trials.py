@@ -11,10 +11,10 @@ from typing import get_args
 
 import numpy as np
 
-from leakage.arguments import object_named
+from leakage.arguments import check_count, object_named
 from leakage.estimators.candidates import Method
 from leakage.estimators.cross_fitting import estimate_mi
-from leakage.estimators.patches import FEWEST, check_patch, check_steps, check_words, patch_mi
+from leakage.estimators.patches import FEWEST, check_patch, check_words, patch_mi
 from leakage.evidence.p_values import check_permutations
 from leakage.evidence.samples import check_samples
 from leakage.studies.cells import PIXELS, Cell, is_own, key_of, model_of, options_of, scheme_of
@@ -199,7 +199,7 @@ def _try_patches(settings: dict, shape: tuple[int, ...], groups: np.ndarray) -> 
     given = defaults | options_of(settings)
     check_words(given["critic"], given["inputs"])
     check_patch(given["patch"], shape)
-    check_steps(given["steps"])
+    check_count("steps", given["steps"])
     check_permutations(given["permutations"])
     least, found = FEWEST[given["critic"]], len(np.unique(groups))
     if found < least:

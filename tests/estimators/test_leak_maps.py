@@ -108,7 +108,7 @@ def test_uneven_groups_and_colour(rng):
         ({"by": "eye"}, "by must be"),
         ({"level": 0}, "level must be"),
         ({"permutations": 19}, "more than 1 / level, 21"),
-        ({"steps": 0}, "steps must be an int of at least 1"),
+        ({"steps": 0}, "steps must be at least 1"),
         ({"permutations": -1}, "permutations must be at least 0"),
         ({"stride": 9}, "stride must be from 1 to patch, 8"),
         ({"over": "images"}, "42 groups are needed"),
