@@ -13,7 +13,7 @@ from leakage.audits.findings import Finding
 from leakage.audits.middles import middle
 from leakage.audits.sizes import comparable, within_kinds
 from leakage.estimate import Estimate, entropy
-from leakage.estimators.candidates import Samples
+from leakage.estimators.candidates import FEWEST_ROWS, Samples
 from leakage.estimators.certified import certified_mi
 from leakage.estimators.critics import linear_critic, whitened
 from leakage.estimators.cross_fitting import estimate_mi
@@ -260,7 +260,7 @@ def swap_p_value(
     fold = split_by_group(groups, 5, rng)
     samples = Samples.of(x, y, groups, COMPONENTS, seed)
     p_values, weights = [], []
-    for rows, later in earlier_folds(fold, groups):
+    for rows, later in earlier_folds(fold, groups, FEWEST_ROWS):
         if linear:
             a, b = (whitened(side, rows, COMPONENTS, seed) for side in (x, y))
             critic = linear_critic(a, b, rows)
@@ -272,6 +272,8 @@ def swap_p_value(
         differences = np.bincount(np.unique(couples[later], return_inverse=True)[1], weights=gain)
         p_values.append(sign_flip_p_value(differences, permutations, rng))
         weights.append(np.sqrt(len(rows) * len(later)))
+    if not p_values:  # no earlier folds could teach
+        return 1.0
     return combined_p_value(p_values, weights, [permutations + 1] * len(p_values), rng)
 
 
@@ -329,9 +331,20 @@ class Identified(NamedTuple):
     y: np.ndarray  # and their ciphertexts
     told: list[tuple[np.ndarray, np.ndarray]]  # of `scored_folds`
 
-    def first(self, count: int) -> Attack:
-        """How often the own image is among so many first."""
-        return found_among(self.told, count)
+    def first(self, count: int) -> Attack | None:
+        """How often the own image is among so many first; None where some are among no more."""
+        fewest = min(_candidates(groups).min() for _, groups in self.told)
+        return found_among(self.told, count) if fewest > count else None
+
+    @property
+    def sources(self) -> int:
+        """How many independent images are looked for."""
+        return sum(len(np.unique(groups)) for _, groups in self.told)
+
+
+def _candidates(groups: np.ndarray) -> np.ndarray:
+    """Of each image of a fold, how many are candidates: itself, and those of other groups."""
+    return 1 + (groups[:, None] != groups).sum(1)
 
 
 def identified(sample: Sample, seed: int) -> Identified | None:
@@ -341,23 +354,30 @@ def identified(sample: Sample, seed: int) -> Identified | None:
     x, y = (whole(side) for side in (sample.plain, sample.cipher))
     if constant(x) or constant(y):
         return None
-    return Identified(x, y, scored_folds(x, y, groups=sample.groups, seed=seed))
+    told = scored_folds(x, y, groups=sample.groups, seed=seed)
+    # a large group may fill a fold, where there is nothing to choose from
+    told = [(scores, groups) for scores, groups in told if _candidates(groups).min() > 1]
+    return Identified(x, y, told) if told else None
 
 
 def identification_findings(sample: Sample, found: Identified | None, seed: int) -> list[Finding]:
     """Can the image of a ciphertext be found among others, by what was learnt on other images?"""
     if found is None:
         few = len(np.unique(sample.groups)) < FEWEST_IDENTIFIED
-        why = "Fewer than 25 independent images." if few else "All images or ciphertexts are alike."
+        why = (
+            "Fewer than 25 independent images." if few
+            else "All images or ciphertexts are alike, or most are of one group."
+        )  # fmt: skip
         return [Finding("identification", "plaintext among others", None, why,
                         "Give more pairs.")]  # fmt: skip
     best, top = found.first(1), found.first(5)
+    assert best is not None  # of the folds that are asked
+    among = f", and for {round(top.rate * top.n)} it is among the first five" if top else ""
     p = identification_p_value(sample, found.x, found.y, 9999, seed)
     return [Finding(
         "identification", "plaintext among others", None,
         f"For {round(best.rate * best.n)} of {best.n} ciphertexts {best.success} (by guessing, "
-        f"{best.chance * best.n:.0f}), and for {round(top.rate * top.n)} it is among the first "
-        "five.",
+        f"{best.chance * best.n:.0f}){among}.",
         "Rank the images by the learnt critic.", p, None, "image",
     )]  # fmt: skip
 

@@ -87,28 +87,29 @@ def limits_of(sample: Sample, found: Identified | None, seed: int) -> tuple[Limi
     if found is None:
         return ()
     groups, sources = sample.groups, len(np.unique(sample.groups))
+    ranks = {"first of all": 1, "among the first five": 5}
+    finding = {f"finds the image of a ciphertext, {where}": found.first(count)
+               for where, count in ranks.items()}  # fmt: skip
     guessing = {
-        "finds the image of a ciphertext, first of all": found.first(1),
-        "finds the image of a ciphertext, among the first five": found.first(5),
-    }
-    guessing |= {
         f"tells whether an image has more {what} than the middle one": attack
         for what, values in _attributes(sample.plain["histogram"]).items()
         if (attack := _told(found.y, values, groups, seed)) is not None
     }
+    asked = [(name, attack, found.sources) for name, attack in finding.items() if attack]
+    asked += [(name, attack, sources) for name, attack in guessing.items()]
     own, others = own_and_others(found.told)
     shares = [share for share in FALSE_POSITIVES if share * len(others) >= 1]
-    error = ERROR / (len(guessing) + len(shares))
+    error = ERROR / (len(asked) + len(shares))
     limits = []
-    for name, attack in guessing.items():
+    for name, attack, trials in asked:
         # whoever does worse may guess instead
-        limit = max(attack.chance, upper_limit(attack.rate, sources, error))
+        limit = max(attack.chance, upper_limit(attack.rate, trials, error))
         security = (1 - limit) / (1 - attack.chance)
-        limits.append(Limit(name, attack.rate, limit, attack.chance, sources, security))
+        limits.append(Limit(name, attack.rate, limit, attack.chance, trials, security))
     for share in shares:
-        rate, limit = recognised(own, others, share, sources, error)
+        rate, limit = recognised(own, others, share, found.sources, error)
         name = f"knows that image and ciphertext belong together, at {share:.1%} false positives"
-        limits.append(Limit(name, rate, max(share, limit), share, sources, None))
+        limits.append(Limit(name, rate, max(share, limit), share, found.sources, None))
     return tuple(limits)
 
 

@@ -11,12 +11,12 @@ from scipy.special import logsumexp
 from leakage.arguments import check_count, check_one_of, check_seed
 from leakage.estimate import Estimate
 from leakage.estimators.bounds import log_partition
-from leakage.estimators.candidates import Candidate, Samples
+from leakage.estimators.candidates import FEWEST_ROWS, Candidate, Samples
 from leakage.estimators.learning import ONLY_TRAINS, Learned, learn
 from leakage.evidence.betting import PARTNERS, Bets, bet_on_pairs, log_factor
 from leakage.evidence.p_values import positive
 from leakage.evidence.samples import usable_samples
-from leakage.evidence.splits import split_by_group
+from leakage.evidence.splits import least_part, split_by_group
 
 #: Critics to choose from: all, or those without a network.
 CertifiedMethod = Literal["auto", "canonical"]
@@ -310,8 +310,8 @@ def certified_mi(
     for t in range(1, folds):
         made.append([])
         rows, later = np.flatnonzero(fold < t), np.flatnonzero(fold == t)
-        fewest = min(len(np.unique(groups[part])) for part in (rows, later))
-        if fewest < 2 or len(rows) < FEWEST:
+        taught = least_part(groups[rows], 2) >= FEWEST_ROWS
+        if len(np.unique(groups[later])) < 2 or len(rows) < FEWEST or not taught:
             continue  # nothing to validate on, or no pair to bet on
         learned = learn(samples, rows, method, rng)
         choice = _best(learned, (threshold + math.log(begins)) / pairs)

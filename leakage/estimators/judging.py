@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from leakage.estimators.bounds import bound
-from leakage.estimators.candidates import LINEAR, Method, Samples, log_radius
+from leakage.estimators.candidates import FEWEST_ROWS, LINEAR, Method, Samples, log_radius
 from leakage.estimators.learning import CAUTION, Learned, earlier_folds, learn
 from leakage.estimators.nearest_neighbours import MAX_DIMENSIONS, local_contributions
 from leakage.evidence.exchange import Units
@@ -132,7 +132,7 @@ def independence(
     With ``"auto"`` a test that looks for dependence of any kind stands beside that of the critics.
     """
     judged, promising = [], None
-    for rows, later in earlier_folds(fold, samples.groups):
+    for rows, later in earlier_folds(fold, samples.groups, FEWEST_ROWS):
         at_hand = len(rows) + len(later) == len(fold)
         one = last if at_hand else learn(samples, rows, method, rng, promising)
         promising = one.promising  # of folds that come before all others that are judged

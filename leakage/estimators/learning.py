@@ -13,6 +13,7 @@ from leakage.estimators.candidates import Candidate, Method, Parts, Samples
 from leakage.estimators.critics import Critic
 from leakage.estimators.threads import one_thread
 from leakage.evidence.permutations import shuffle_z
+from leakage.evidence.splits import least_part
 
 #: A choice must raise the bound on validation by this many standard errors over a simpler one.
 #: Chosen on the channels of `leakage.truth.channels`, so that no choice costs bits at independence.
@@ -205,12 +206,18 @@ def _judges(method: Method) -> tuple[str, ...]:
     return ("infonce",) if method == "infonce" else ("mine",)
 
 
-def earlier_folds(fold: np.ndarray, groups: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Training and test samples such that every fold tested comes after those that train."""
+def earlier_folds(
+    fold: np.ndarray, groups: np.ndarray, fewest: int = 1
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Training and test samples such that every fold tested comes after those that train.
+
+    `fewest`: samples that both parts must have that whole groups of the training samples are cut
+    into, to fit and to validate; where they have not, the fold is not tested.
+    """
     folds = fold.max() + 1
     pairs = []
     for test in range(max(1, int(ONLY_TRAINS * folds)), folds):
         rows = np.flatnonzero(fold < test)
-        if len(np.unique(groups[rows])) > 1:
+        if least_part(groups[rows], 2) >= fewest:
             pairs.append((rows, np.flatnonzero(fold == test)))
     return pairs

@@ -31,8 +31,27 @@ def split_by_group(groups: np.ndarray, folds: int, rng: np.random.Generator) -> 
         raise ValueError(f"{folds} folds need at least {folds} groups, there are {len(names)}")
     order = rng.permutation(len(names))
     order = order[np.argsort(-sizes[order], kind="stable")]  # the largest first
-    fold_of, load = np.zeros(len(names), int), np.zeros(folds, int)
-    for group in order:
-        fold_of[group] = np.argmin(load)
-        load[fold_of[group]] += sizes[group]
+    fold_of = np.zeros(len(names), int)
+    fold_of[order] = _dealt(sizes[order], folds)
     return fold_of[member]
+
+
+def least_part(groups: np.ndarray, parts: int) -> int:
+    """How many samples the smallest part has where whole groups are dealt out to so many.
+
+    Examples
+    --------
+    >>> least_part(np.array([0, 0, 0, 1, 1, 2]), 2), least_part(np.array([0, 0, 0, 1]), 2)
+    (3, 1)
+    """
+    sizes = -np.sort(-np.unique(groups, return_counts=True)[1])
+    return int(np.bincount(_dealt(sizes, parts), weights=sizes, minlength=parts).min())
+
+
+def _dealt(sizes: np.ndarray, parts: int) -> np.ndarray:
+    """Part of each group, the next always into the part that has fewest samples."""
+    load, part = np.zeros(parts, int), np.zeros(len(sizes), int)
+    for group, size in enumerate(sizes):
+        part[group] = np.argmin(load)
+        load[part[group]] += size
+    return part

@@ -390,3 +390,21 @@ def test_no_secrets(images, tmp_path, capsys):
     with pytest.raises(TypeError) as caught:
         audit(scheme=key, images=images)
     assert repr(key) not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [range(25), range(29), [0] * 30 + list(range(1, 31)), [*range(26), *[25] * 60]],
+    ids=["25", "29", "half in one group", "most in one group"],
+)
+def test_any_sizes_of_groups_are_audited(sources):
+    """Folds of five have no more than five to choose from, and a large group fills a fold."""
+    groups = np.array(sources)
+    plain = leakage.load_images("scenes", size=32, count=len(groups)).images
+    found = audit(plain, plain ^ 0xA5, groups=groups, progress=False)
+    assert found.leaks
+    assert {limit.adversary.partition(",")[0] for limit in found.limits} >= {
+        "finds the image of a ciphertext", "knows that image and ciphertext belong together"
+    }  # fmt: skip
+    (identified,) = (f for f in found.findings if f.level == "identification")
+    assert identified.leaks
