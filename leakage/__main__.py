@@ -109,6 +109,8 @@ def _audit(options: argparse.Namespace) -> int:
         raise ValueError("give a folder for the report, with -o")
     if (options.cipher is None) == (options.scheme is None):
         raise ValueError("give a folder of ciphertexts, or --scheme, and not both")
+    if not options.seconds > 0:
+        raise ValueError(f"--seconds must be above 0, not {options.seconds:g}")
     if options.settings and options.scheme is None:
         raise ValueError("--set belongs to --scheme")
     fail_on = pipeline.conditions(options.fail_on, options.baseline is not None)
@@ -160,6 +162,8 @@ def _plan(options: argparse.Namespace) -> int:
 
     if options.cipher is not None or options.scheme is not None:
         raise ValueError("--plan asks of the images alone: give no ciphertexts and no scheme")
+    if options.output is not None or options.junit is not None or options.baseline is not None:
+        raise ValueError("--plan prints a table: -o, --junit and --baseline belong to an audit")
     table = plan(options.plain, groups=options.groups, mode=options.mode, seed=options.seed)
     _say("bits that are found in eight of ten cases, of a sample, two of a patch, two of an image:")
     _say(table.to_string(float_format="{:.2g}".format, na_rep="nothing"))

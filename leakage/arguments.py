@@ -159,7 +159,24 @@ def check_image_groups(groups: object, count: int) -> np.ndarray:
     labels = np.arange(count) if groups is None else np.asarray(groups)
     if labels.shape != (count,):
         raise ValueError(f"groups must be one label an image, ({count},), not {labels.shape}")
+    check_labels(labels)
     return labels
+
+
+def check_labels(labels: np.ndarray) -> None:
+    """Refuse labels of groups that are not there.
+
+    Raises
+    ------
+    ValueError
+        Some are NaN.
+
+    Examples
+    --------
+    >>> check_labels(np.array(["a", "b"]))
+    """
+    if labels.dtype.kind in "fc" and (missing := np.count_nonzero(np.isnan(labels))):
+        raise ValueError(f"groups has {missing} labels that are NaN; give each its group")
 
 
 def check_int(what: str, value: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from leakage.audits.pairs import Pairs, from_arrays, from_folders, groups_of
 from leakage.audits.per_image import VIEWS, ImageScores, image_scores
 from leakage.audits.reports import read_report, scores_of
 from leakage.audits.schemes import encrypted, scheme_from, scheme_key
+from leakage.audits.structure import Structure
 from leakage.estimate import p_text
 from leakage.evidence.p_values import holm_p_values, sign_flip_p_value
 from leakage.evidence.samples import merged
@@ -26,6 +28,7 @@ ALPHA = 0.001
 _PERMUTATIONS = 9999
 _FEWEST = 14  # independent couples: with fewer no exchange of labels is rare enough
 _SIDES = ("A", "B")
+_BY_PLANES = ("clear bit planes", "images in the clear")
 
 
 @dataclass(frozen=True, repr=False)
@@ -43,12 +46,15 @@ class Comparison:
         exchange of A and B, corrected for all views, and in which it is ``more``.
     clear_planes : {"A", "B"} or None
         Whose clear bit planes contain those of the other in every image, and are more in some.
+    facts : dict of str to list of str
+        What exact checks found in one alone, ``{"A": [...], "B": [...]}``: a keystream that is
+        used twice, for instance.
     images, units : int
         How many images both had, and how many independent sets of them.
 
     Examples
     --------
-    >>> Comparison(None, "Cannot be said.", pd.DataFrame(), None, 0, 0)
+    >>> Comparison(None, "Cannot be said.", pd.DataFrame(), None, {"A": [], "B": []}, 0, 0)
     Cannot be said.
     """
 
@@ -56,6 +62,7 @@ class Comparison:
     verdict: str
     views: pd.DataFrame
     clear_planes: str | None
+    facts: dict[str, list[str]]
     images: int
     units: int
 
@@ -66,6 +73,7 @@ class Comparison:
         """Everything, ready for JSON."""
         return {
             "more": self.more, "verdict": self.verdict, "clear_planes": self.clear_planes,
+            "facts": self.facts,
             "images": self.images, "units": self.units,
             "views": [{"view": name, **row} for name, row in
                       self.views.astype(object).where(self.views.notna(), None)
@@ -90,10 +98,11 @@ def compare(
     them. If both leak the same, A and B may be exchanged image by image, and groups whole; that
     is the test, two-sided, and corrected for all views (Holm, 1979) at a level of 0.001. Where in
     every image the clear bit planes of one contain those of the other, that is a fact and needs
-    no test. An answer is given only if no view and no fact says the opposite.
+    no test. What exact checks of structure find in one alone, such as a keystream that is used
+    twice, weighs more or less than any score: it is told, and where it is of the other side there
+    is no order. An answer is given only if no view and no fact says the opposite.
 
-    The order is one in what is looked at. Another adversary may see the opposite, and what neither
-    shows here is not compared: a keystream that serves two images, for instance.
+    The order is one in what is looked at. Another adversary may see the opposite.
 
     Parameters
     ----------
@@ -136,28 +145,48 @@ def compare(
     if images is None:
         if groups is not None:
             raise TypeError("groups belong to images; reports have their own")
-        one, other = (_of_report(side) for side in (first, second))
+        (one, of_one), (other, of_other) = (_of_report(side) for side in (first, second))
     else:
         if groups is None and isinstance(images, ImageSet):
             groups = images.groups
-        scores = []
+        asked = []
         for i, side in enumerate((first, second)):
             pairs = _pairs(side, images, keying, mode, seed, i)
-            scores.append(image_scores(pairs, groups_of(pairs.names, pairs.same, groups)))
-        one, other = scores
-    return compared(one, other, seed)
+            scores = image_scores(pairs, groups_of(pairs.names, pairs.same, groups))
+            asked.append((scores, _facts_of(pairs, seed)))
+        (one, of_one), (other, of_other) = asked
+    return compared(one, other, seed, of_one, of_other)
 
 
-def _of_report(report: object) -> ImageScores:
+def _facts_of(pairs: Pairs, seed: int) -> frozenset[str]:
+    """Names of what exact checks find in these pairs."""
+    structure = Structure(pairs, seed=seed)
+    for plain, cipher in pairs:
+        structure.add(plain, cipher)
+    return _facts((f.name, f.leaks, f.p_value) for f in structure.findings())
+
+
+def _facts(findings: Iterable[tuple[str, bool | None, float | None]]) -> frozenset[str]:
+    # what clear planes say is compared image by image
+    return frozenset(
+        name for name, leaks, p in findings if leaks and p is None and name not in _BY_PLANES
+    )
+
+
+def _of_report(report: object) -> tuple[ImageScores, frozenset[str]]:
     if isinstance(report, str | Path):
-        return scores_of(read_report(report), str(report))
+        read = read_report(report)
+        told = [(f["name"], f["leaks"], f["p_value"]) for f in read["findings"]
+                if f["level"] == "structure"]  # fmt: skip
+        return scores_of(read, str(report)), _facts(told)
     if not isinstance(report, Findings):
         raise TypeError(
             f"give two audits or their report.json, or images as well, not {type(report).__name__}"
         )
     if report.scores is None:
         raise ValueError("an audit has no scores of its images: give images as well")
-    return report.scores
+    exact = [f for f in report.findings if f.level == "structure"]
+    return report.scores, _facts((f.name, f.leaks, f.p_value) for f in exact)
 
 
 def _pairs(
@@ -177,8 +206,14 @@ def _pairs(
     return from_arrays(plain, cipher)
 
 
-def compared(first: ImageScores, second: ImageScores, seed: int) -> Comparison:
-    """The comparison of two sets of scores."""
+def compared(
+    first: ImageScores,
+    second: ImageScores,
+    seed: int,
+    of_first: frozenset[str] = frozenset(),
+    of_second: frozenset[str] = frozenset(),
+) -> Comparison:
+    """The comparison of two sets of scores, and of what exact checks found in each."""
     rows, units = _shared(first, second)
     signs = np.random.default_rng(seed)
     table, raw = [], []
@@ -198,10 +233,13 @@ def compared(first: ImageScores, second: ImageScores, seed: int) -> Comparison:
     clear = _more_planes(*(np.array(of.clear)[i] for of, i in
                            zip((first, second), rows, strict=True)))  # fmt: skip
     count = len(np.unique(units))
+    facts = {"A": sorted(of_first - of_second), "B": sorted(of_second - of_first)}
     sides = {side for side in (*views["more"], clear) if side is not None}
     more = sides.pop() if len(sides) == 1 else None
-    words = _verdict(more, views, clear, len(units), count)
-    return Comparison(more, words, views, clear, len(units), count)
+    if more and facts[_SIDES[more == "A"]]:
+        more = None  # of what kind is worse nobody can say
+    words = _verdict(more, views, clear, facts, len(units), count)
+    return Comparison(more, words, views, clear, facts, len(units), count)
 
 
 def _shared(first: ImageScores, second: ImageScores) -> tuple[list[np.ndarray], np.ndarray]:
@@ -235,23 +273,36 @@ def _more_planes(one: np.ndarray, other: np.ndarray) -> str | None:
     return "B" if np.array_equal(one | other, other) else None
 
 
-def _verdict(more: str | None, views: pd.DataFrame, clear: str | None, n: int, units: int) -> str:
+def _verdict(
+    more: str | None,
+    views: pd.DataFrame,
+    clear: str | None,
+    facts: dict[str, list[str]],
+    n: int,
+    units: int,
+) -> str:
     seen = {side: list(views.index[views["more"] == side]) for side in _SIDES}
     if more is not None:
         other = _SIDES[more == "A"]
         why = [f"the clear bit planes of {other} are some of its own"] if clear else []
+        if facts[more]:
+            why.append(f"exact checks find in it alone: {', '.join(facts[more])}")
         if seen[more]:
             largest = p_text(float(views.loc[seen[more], "p"].max()))
             p = largest if largest.startswith("<") else f"= {largest}"
             why.append(f"{', '.join(seen[more])} show more in {n} images (p {p}, corrected)")
         return f"{more} leaks more: {'; '.join(why)}."
-    if clear or any(seen.values()):
-        told = [f"{', '.join(names)} show more in {side}" for side, names in seen.items() if names]
-        told += [f"more bit planes of {clear} are in the clear"] if clear else []
-        return f"It cannot be said which leaks more: {', but '.join(told)}."
-    if units < _FEWEST:
-        return (
-            f"It cannot be said which leaks more: {units} independent sets of images are too few, "
-            f"it takes {_FEWEST} at least."
-        )
-    return f"It cannot be said which leaks more: no view tells them apart in {n} images."
+    alone = [
+        f"exact checks find in {side} alone: {', '.join(names)}"
+        for side, names in facts.items()
+        if names
+    ]
+    told = [f"{', '.join(names)} show more in {side}" for side, names in seen.items() if names]
+    told += [f"more bit planes of {clear} are in the clear"] if clear else []
+    reason = ", but ".join([*told, *alone])
+    if not told and units < _FEWEST:
+        reason = f"{units} independent sets of images are too few, it takes {_FEWEST} at least"
+    elif not told:
+        reason = f"no view tells them apart in {n} images"
+    more_facts = "" if told or not alone else f"; {'; '.join(alone)}"
+    return f"It cannot be said which leaks more: {reason}{more_facts}."

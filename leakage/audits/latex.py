@@ -41,7 +41,7 @@ def to_latex(audit: Findings) -> str:
             "Finding": escaped(finding.name),
             "Leak": ANSWERS[finding.leaks],
             # a minus is one only in mathematics
-            "Bits": re.sub(r"-?\d+(\.\d+)?", r"$\g<0>$", escaped(bits_text(finding.estimate))),
+            "Bits": re.sub(r"-?\d+(\.\d+)?", r"$\g<0>$", escaped(bits_text(finding))),
             "Unit": escaped(finding.unit),
             "$p$": _p(finding.p_value),
         }

@@ -201,8 +201,8 @@ def pixel_findings(sample: Sample, permutations: int, seed: int) -> list[Finding
     whole = entropy(value_counts(plain))
     return [Finding(
         "pixel", "single samples", None,
-        f"Of {whole:.2f} bits that a sample holds its ciphertext gives away about "
-        f"{max(e.bits, 0):.4f} ({e.method}).",
+        f"Of {whole:.4f} bits that a sample holds its ciphertext gives away about "
+        f"{min(max(e.bits, 0), whole):.4f} ({e.method}).",
         "Count pairs of plain and cipher values in a table.", p_value,
         replace(e, p_value=p_value), "sample",
     )]  # fmt: skip
@@ -290,9 +290,9 @@ def embedding_findings(sample: Sample, seed: int) -> list[Finding]:
         e = rung_estimate(sample, x, y, 999, seed)
         found.append(Finding(
             "embedding", rung, None,
-            f"The {rung} of a ciphertext tells something of the {rung} of its image.",
+            f"By its {rung} a ciphertext tells something of its image.",
             "Find the directions in which both vary together, on other images.",
-            e.p_value, e, "image", f"The {rung} of a ciphertext tells nothing we can see.",
+            e.p_value, e, "image", f"By its {rung} a ciphertext tells nothing that was seen.",
         ))  # fmt: skip
     return found
 

@@ -82,8 +82,8 @@ class FewImages:
             "structure", "a few images show through", None,
             "Some images are more like their own ciphertexts than like those of others, sample by "
             "sample or in their histograms.", how, either_p_value(found),
-            otherwise="No image is more like its own ciphertext, sample by sample or in its "
-            "histogram, than chance allows.",
+            otherwise="Neither sample by sample nor in histograms is any image correlated with "
+            "its own ciphertext beyond what chance allows.",
         )  # fmt: skip
 
 

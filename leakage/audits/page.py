@@ -184,8 +184,7 @@ def _plot(audit: Findings) -> Plot | None:
         return None
     found = intervals(audit)
     described = "; ".join(
-        f"{f.level}, {f.name}: {words.bits_text(f.estimate)} {words.unit_text(f)}"
-        for f, *_ in found
+        f"{f.level}, {f.name}: {words.bits_text(f)} {words.unit_text(f)}" for f, *_ in found
     )
     svg = figure_file(figure, "svg", background="none").decode()
     # without the head of a file of its own, and with the colours of the page

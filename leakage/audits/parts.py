@@ -1,5 +1,9 @@
 """Bit planes and parts of an image that its ciphertext shows as they are."""
 
+from collections import Counter
+from collections.abc import Sequence
+from math import log, prod
+
 import numpy as np
 
 from leakage.audits.findings import Finding
@@ -9,10 +13,12 @@ from leakage.audits.findings import Finding
 SIDE = 8
 #: Range of values of what shows something: borders and pads do not.
 VARIED = 8
-
-
 #: Samples that a plane must have of the rarer bit, so that it shows something.
 FEWEST_BITS = 16
+
+#: Images of one shape in which the same samples may be in the clear by more than chance, and how
+#: many of them chance may leave so.
+FEWEST_IMAGES, BY_CHANCE = 6, 1e-6
 
 _CHANNELS = ("red", "green", "blue")
 _SHOWN = 3  # names of images
@@ -148,6 +154,64 @@ class ClearParts:
             "structure", "parts in the clear", True,
             f"In {len(self._shares)} of {images} images squares of 8 x 8 are in the clear, "
             f"the most in {most}: {100 * self._shares[most]:.3g} % of its area.", how,
+        )  # fmt: skip
+
+
+class ClearPlaces:
+    """Samples that are in the clear in every image of one shape, by where they are.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> plain, cipher = rng.integers(0, 256, (2, 8, 16, 16), np.uint8)
+    >>> cipher[:, 3, 4] = plain[:, 3, 4]
+    >>> places = ClearPlaces([(16, 16)] * 8)
+    >>> for pair in zip(plain, cipher):
+    ...     places.add(*pair)
+    >>> places.finding().meaning
+    'In all 8 images of 16 x 16 the same 1 of 256 samples are in the clear.'
+    """
+
+    def __init__(self, shapes: Sequence[tuple[int, ...]]) -> None:
+        self._asked = {s for s, count in Counter(shapes).items() if count >= FEWEST_IMAGES}
+        self._first: dict[tuple[int, ...], np.ndarray] = {}
+        self._clear: dict[tuple[int, ...], np.ndarray] = {}
+        self._varied: dict[tuple[int, ...], np.ndarray] = {}
+        self._images: Counter[tuple[int, ...]] = Counter()
+        #: Logarithm of how many places chance leaves in the clear, from each image's own share.
+        self._chance: dict[tuple[int, ...], float] = {}
+
+    def add(self, plain: np.ndarray, cipher: np.ndarray) -> None:
+        """Look at a pair that is not in the clear as a whole."""
+        if plain.shape not in self._asked:
+            return
+        first = self._first.setdefault(plain.shape, plain)
+        clear = self._clear.setdefault(plain.shape, np.ones(plain.shape, bool))
+        varied = self._varied.setdefault(plain.shape, np.zeros(plain.shape, bool))
+        equal = plain == cipher
+        clear &= equal
+        varied |= plain != first
+        self._images[plain.shape] += 1
+        share = log(max(int(np.count_nonzero(equal)), 1) / plain.size)
+        self._chance[plain.shape] = share + self._chance.get(plain.shape, log(plain.size))
+
+    def finding(self) -> Finding:
+        """What was found."""
+        how = "Mark where image and ciphertext are equal, and keep what all images have marked."
+        counts = {
+            shape: int(np.count_nonzero(self._clear[shape] & self._varied[shape]))
+            for shape, images in self._images.items()
+            if images >= FEWEST_IMAGES and self._chance[shape] < log(BY_CHANCE)
+        }  # fmt: skip
+        shape = max(counts, key=lambda s: counts[s], default=())
+        if not counts or not counts[shape]:
+            none = "No sample that varies is in the clear at the same place of all images."
+            return Finding("structure", "places in the clear", False, none, how)
+        size = " x ".join(map(str, shape))
+        return Finding(
+            "structure", "places in the clear", True,
+            f"In all {self._images[shape]} images of {size} the same {counts[shape]} of "
+            f"{prod(shape)} samples are in the clear.", how,
         )  # fmt: skip
 
 

@@ -93,7 +93,7 @@ class Audit(Findings):
                 "finding": finding.name,
                 "leaks": words.ANSWERS[finding.leaks],
                 "p": p_text(finding.p_value),
-                "bits": words.bits_text(finding.estimate),
+                "bits": words.bits_text(finding),
                 "unit": finding.unit,
             }
             for finding in self.findings

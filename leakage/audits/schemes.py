@@ -78,10 +78,11 @@ def _encrypts(scheme: object) -> TypeGuard[Encrypts]:
 def encrypted(scheme: Encrypts, images: np.ndarray, key: bytes, keying: Keying) -> np.ndarray:
     """What a scheme makes of the images; one of ours or one that takes no more than these two."""
     try:
-        cipher = scheme.encrypt(images, key, **_options(keying))
+        # a copy: a scheme may encrypt in place, and would change what it is compared with
+        cipher = scheme.encrypt(images.copy(), key, **_options(keying))
     except (ValueError, TypeError):
         raise
-    except Exception as error:  # of code of the reader's own
+    except (Exception, SystemExit) as error:  # of code of the reader's own
         raise ValueError(
             f"{type(scheme).__name__}.encrypt failed, {type(error).__name__}: {error}; try it on "
             f"{len(images)} images of {images.shape[1:]} by itself"

@@ -17,7 +17,7 @@ from leakage.audits.couples import Couples, coupled
 from leakage.audits.findings import Finding
 from leakage.audits.holes import Holes, counted
 from leakage.audits.pairs import Pairs
-from leakage.audits.parts import VARIED, ClearParts, ClearPlanes
+from leakage.audits.parts import VARIED, ClearParts, ClearPlaces, ClearPlanes
 from leakage.audits.runs import OPERATIONS, WINDOW, Shared, SharedRuns, repeated_runs
 from leakage.audits.uneven import CoupledDifferences
 from leakage.pictures.value_counts import value_counts
@@ -64,6 +64,7 @@ class Structure:
         self._channels = 3 if len(pairs.shapes[0]) == 3 else 1
         self._holes = Holes(self._channels, seed)
         self._parts = ClearParts()
+        self._places = ClearPlaces(pairs.shapes)
         self._planes = ClearPlanes()
         self._one_value: Counter[str] = Counter()  # images with one difference for all samples
         self._pairs, self._apart, self._seed = pairs, apart, seed
@@ -76,6 +77,7 @@ class Structure:
         self.surely: Counter[str] = Counter()  # of those, what no chance keeps
         self.equal_blocks: Counter[str] = Counter()
         self.equal_ciphers: Counter[str] = Counter()
+        self._equal_in: Counter[str] = Counter()  # images
         self.windows = 0
         self._index = -1
         self._before: np.ndarray | None = None  # the ciphertext before, whose image is another
@@ -109,6 +111,7 @@ class Structure:
     def _look_at_difference(self, plain: np.ndarray, cipher: np.ndarray) -> None:
         self._runs.add(self._index, plain, cipher)
         self._parts.add(self._pairs.names[self._index], plain, cipher)
+        self._places.add(plain, cipher)
         for name, difference_of in OPERATIONS.items():
             stream = difference_of(plain, cipher)
             if (stream != stream.flat[0]).any():
@@ -152,7 +155,9 @@ class Structure:
             # nor do ciphertexts that are: some are constant in places, whatever the image
             varied = (other[later] != other[later, :1]).any(1)
             self.equal_blocks[name] += later.size
-            self.equal_ciphers[name] += int((alike & changed & varied & ~placed).sum())
+            kept = int((alike & changed & varied & ~placed).sum())
+            self.equal_ciphers[name] += kept
+            self._equal_in[name] += kept > 1 and kept > 0.2 * later.size
 
     @property
     def clear_planes(self) -> int:
@@ -177,6 +182,7 @@ class Structure:
                 self._blocks(),
                 *self._preserved(encrypted),
                 self._parts.finding(self.images),
+                self._places.finding(),
                 *self._deterministic(),
             ]
         return found
@@ -204,8 +210,8 @@ class Structure:
             twice = sum(len(images) for images in streams.values() if len(images) > 1)
             if twice:
                 return _reuse(
-                    f"The {name} of image and ciphertext is the same in {twice} of {encrypted} "
-                    "pairs: combine two of these ciphertexts, and two images are left."
+                    f"{twice} of {encrypted} pairs have the {name} of image and ciphertext in "
+                    "common with another: combine two such ciphertexts, and two images are left."
                 )
         for name in OPERATIONS:
             if shared := self._runs.found(name):
@@ -216,10 +222,10 @@ class Structure:
         images = {image for run in shared for image in (run.one, run.other)}
         run, names = shared[0], self._pairs.names
         return (
-            f"Parts of the {name} of image and ciphertext are the same in {len(images)} images, "
-            f"for instance {names[run.one]} from sample {run.place} and {names[run.other]} from "
-            f"sample {run.other_place}: combine these parts of the ciphertexts, and the images "
-            "are left."
+            f"Parts of the {name} of image and ciphertext are the same in {len(images)} "
+            f"images or more, for instance {names[run.one]} from sample {run.place} and "
+            f"{names[run.other]} from sample {run.other_place}: combine these parts of the "
+            "ciphertexts, and the images are left."
         )
 
     def _windows(self) -> Finding:
@@ -236,6 +242,7 @@ class Structure:
         names = [
             name for name, equal in self.equal_ciphers.items()
             if equal >= _FEW and equal > 0.2 * self.equal_blocks[name]
+            and self._equal_in[name] >= _images_needed(min(self.images, _LOOKED_AT))
         ]  # fmt: skip
         return Finding(
             "structure", "equal blocks stay equal", bool(names),
@@ -254,6 +261,8 @@ class Structure:
         for name, (meaning, how) in _MEANINGS.items():
             kept = self.kept[name]
             every, some = kept >= max(most, 1), self.surely[name] > 0
+            if name != "histogram" and self.kept["histogram"] >= kept:
+                meaning = "Implied by the histogram, which is the image's."
             told = meaning if every else f"In {kept} of {encrypted} images: {meaning}"
             found.append(Finding(
                 "structure", name, every or some,
@@ -290,6 +299,14 @@ class Structure:
             if new
             else "No image occurs twice.", how,
         )]  # fmt: skip
+
+
+def _images_needed(looked_at: int) -> int:
+    """In how many images equal blocks must stay equal: rows of a single one may repeat by chance.
+
+    Where ciphertexts are pictures of something else, one in 500 has the repetitions of its image.
+    """
+    return 1 + (looked_at > 5) + (looked_at > 60)
 
 
 def _reuse(meaning: str) -> Finding:

@@ -27,10 +27,22 @@ def corrected(findings: list[Finding]) -> list[Finding]:
             if f.level == level and f.p_value is not None
         }
         for i, p in zip(tests, holm_p_values(list(tests.values()), len(LEVELS)), strict=True):
-            found = p <= ALPHA
-            words = out[i].meaning if found else out[i].otherwise or out[i].meaning
-            out[i] = replace(out[i], p_value=p, leaks=found, meaning=words)
+            out[i] = _answered(out[i], p)
     return out
+
+
+def _answered(finding: Finding, p: float) -> Finding:
+    """What a corrected p-value makes of a finding; open where its estimate says otherwise."""
+    found: bool | None = p <= ALPHA
+    words = finding.meaning if found else finding.otherwise or finding.meaning
+    e = finding.estimate
+    if not found and e is not None and e.low is not None and e.low > 0:
+        found = None
+        words = (
+            "The estimate is above 0 with its interval, and the exchange of ciphertexts between "
+            "so few images does not confirm it: more images would decide."
+        )
+    return replace(finding, p_value=p, leaks=found, meaning=words)
 
 
 def ranked(findings: list[Finding]) -> list[Finding]:
@@ -102,7 +114,8 @@ def verdict(
             why = f"{are} too few for what was planted to be seen by {listed(blind)}"
         elif lossy:
             why = f"{say} nothing of what JPEG ciphertexts hold beyond their decoded samples"
-        other = f" Its other views {told}" if seen and blind else f" It {told}" if seen else ""
+        others = f"Its other view{'s' * (len(power) - len(blind) != 1)}"
+        other = f" {others} {told}" if seen and blind else f" It {told}" if seen else ""
         return f"Undecided: {pairs} pair{'s' * (pairs != 1)}{of} found no leak, and {why}.{other}"
     return f"No leak detected: this audit {told}"
 

@@ -3,7 +3,7 @@
 import textwrap
 
 from leakage.audits.findings import Finding
-from leakage.estimate import FOLDS_DISAGREE, Estimate
+from leakage.estimate import FOLDS_DISAGREE
 
 #: Of a leak found, not found, and a question left open: in tables, and where nothing else is said.
 ANSWERS = {True: "yes", False: "no", None: "open"}
@@ -15,14 +15,16 @@ HEADLINES = {True: "Leak detected", False: "No leak detected", None: "Undecided"
 _LONGEST = 60  # characters of a name in a figure
 
 
-def bits_text(estimate: Estimate | None) -> str:
+def bits_text(finding: Finding) -> str:
     """Bits and their interval for readers, nothing where there is no estimate to rely on.
 
     Examples
     --------
-    >>> bits_text(Estimate(0.5, 0.4, 0.6, None, 10, "plug-in", "estimate"))
+    >>> e = Estimate(0.5, 0.4, 0.6, None, 10, "plug-in", "estimate")
+    >>> bits_text(Finding("embedding", "stem", True, "It tells.", "Find.", estimate=e))
     '0.500 [0.400, 0.600]'
     """
+    estimate = finding.estimate
     if estimate is None:
         return ""
     if FOLDS_DISAGREE in estimate.flags:
@@ -30,7 +32,9 @@ def bits_text(estimate: Estimate | None) -> str:
     bits = f"{estimate.bits:z.3f}"
     if estimate.low is None or estimate.high is None:
         return bits
-    return f"{bits} [{estimate.low:z.3f}, {estimate.high:z.3f}]"
+    text = f"{bits} [{estimate.low:z.3f}, {estimate.high:z.3f}]"
+    # a test may find what is too little to be measured
+    return f"{text}, found by its test alone" if finding.leaks and estimate.low <= 0 else text
 
 
 def unit_text(finding: Finding) -> str:

@@ -16,6 +16,7 @@ import torch
 from leakage.devices import found_device
 from leakage.estimate import Estimate
 from leakage.estimators import likeness
+from leakage.estimators.bounds import ceiling_of
 from leakage.estimators.descent import AdamW
 from leakage.estimators.pair_critic import PairCritic, PairNetwork
 from leakage.estimators.pretrained import (
@@ -161,7 +162,7 @@ def adapted_mi(
             by_earlier = [first, second_told, told[-1]]
             p_value, tested = _independence(images, by_earlier, permutations, rng)
     details = tested | {
-        "ceiling": math.log2(min(len(one.block) for some in told for one in some)),
+        "ceiling": ceiling_of([len(one.block) for some in told for one in some]),
         "exchanged": f"{count} groups",
         "steps": tuple(one.steps for one in learned),
         "factors": tuple(one.factor for one in learned),

@@ -61,6 +61,17 @@ def bound(scores: np.ndarray, method: str = "mine") -> tuple[float, np.ndarray]:
     return float(value) / math.log(2), influence / math.log(2)
 
 
+def ceiling_of(sizes: Sequence[int]) -> float:
+    """What groups that are told from those of their parts, of these sizes, can tell at most, bits.
+
+    Examples
+    --------
+    >>> ceiling_of([8, 8])
+    3.0
+    """
+    return float(np.average(np.log2(sizes), weights=sizes))
+
+
 def log_partition(scores: np.ndarray) -> float:
     """ln of the mean of e^T over all pairs that do not belong together.
 

@@ -176,6 +176,11 @@ def neighbourhood_mi_in_batches(
     permutations = check_permutations(permutations)
     check_one_of("views", views, get_args(Views))
     _check_folds(folds)
+    if not callable(batches):
+        raise TypeError(
+            "batches must be a function that gives the batches anew, for they are read twice, not "
+            f"{type(batches).__name__}; for a list of them: lambda: iter(batches)"
+        )
     rng = np.random.default_rng(seed)
     tables: dict[str, tuple[View, Tables]] = {}
     dealt, earlier = [], EarlierImages()

@@ -298,6 +298,8 @@ def patch_mi_in_batches(
     """
     check_seed(seed)
     permutations = check_permutations(permutations)
+    if not isinstance(batches, Iterable):
+        raise TypeError(f"batches must be an iterable of pairs, not {type(batches).__name__}")
     earlier = EarlierImages()
     found = pretrained_mi(
         _of_one_shape(batches, patch, earlier), patch=patch, permutations=permutations, seed=seed,

@@ -22,6 +22,7 @@ from scipy.special import logsumexp, ndtri
 from leakage.devices import found_device
 from leakage.estimate import Estimate
 from leakage.estimators import likeness
+from leakage.estimators.bounds import ceiling_of
 from leakage.estimators.pair_critic import PairCritic, with_weights
 from leakage.estimators.pretrained_bounds import CertifiedBits
 from leakage.estimators.threads import one_thread
@@ -218,7 +219,7 @@ def pretrained_mi(
     local = np.concatenate(locals_)
     bits, low, high, factors = _held_out(local, rng)
     tested = exchanged(sums, permutations, rng, alike)
-    ceiling = math.log2(min(map(len, locals_)))
+    ceiling = ceiling_of([len(part) for part in locals_])
     names = (*critic.names, *likeness.NAMES)
     named = [critic.heads[k // len(FACTORS)] for k in factors]
     details = {

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from leakage.arguments import check_image_groups, check_int
+from leakage.arguments import check_image_groups, check_int, check_labels
 
 #: Beyond these, squares of numbers leave the range of floats: a side is scaled by a power of two.
 SMALLEST, LARGEST = 1e-100, 1e100
@@ -89,6 +89,7 @@ def _labels(groups: ArrayLike | None, rows: int, folds: int) -> np.ndarray:
     labels = np.arange(rows) if groups is None else np.asarray(groups)
     if labels.shape != (rows,):
         raise ValueError(f"groups must be one label a sample, ({rows},), not {labels.shape}")
+    check_labels(labels)
     if (count := len(np.unique(labels))) < folds:
         raise ValueError(
             f"{rows} samples from {count} groups cannot fill {folds} folds; "

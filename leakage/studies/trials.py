@@ -147,7 +147,7 @@ class _Tried:
                 self._given[label] = action()
             except (ValueError, TypeError) as error:
                 self.problems.append(f"{label}: {error}")
-            except Exception as error:  # of code of the reader's own
+            except (Exception, SystemExit) as error:  # of code of the reader's own
                 self.problems.append(f"{label}: {told(error)}")
         return self._given[label]
 
@@ -161,7 +161,10 @@ def _try_scheme(settings: dict, first: np.ndarray) -> None:
             f"encrypt is to take images, key, first_index and keying, but {error}; a study "
             "encrypts in batches, whose first image has the number first_index"
         ) from error
+    before = first.copy()
     cipher = scheme.encrypt(first, key, first_index=0, keying=keying)
+    if not np.array_equal(first, before):
+        raise ValueError("encrypt changes the images that it is given: let it work on a copy")
     known = isinstance(cipher, np.ndarray) and cipher.dtype == np.uint8
     if not known or cipher.shape != first.shape:
         raise ValueError("encrypt must return uint8 of the shape of the images")

@@ -408,3 +408,65 @@ def test_any_sizes_of_groups_are_audited(sources):
     }  # fmt: skip
     (identified,) = (f for f in found.findings if f.level == "identification")
     assert identified.leaks
+
+
+class InPlace:
+    """Encrypts the very array that it is given."""
+
+    def encrypt(self, images, key):
+        images ^= np.random.default_rng(list(key)).integers(0, 256, images.shape, np.uint8)
+        return images
+
+
+class Ends:
+    def encrypt(self, images, key):
+        raise SystemExit(0)
+
+
+def test_a_scheme_that_encrypts_in_place_is_compared_with_what_it_was_given(images):
+    before = images[:12].copy()
+    found = audit(scheme=InPlace(), images=images[:12], progress=False)
+    assert not found.leaks
+    assert np.array_equal(images[:12], before)
+
+
+def test_a_scheme_that_ends_the_process_ends_no_audit(images):
+    with pytest.raises(ValueError, match="encrypt failed, SystemExit: 0"):
+        audit(scheme=Ends(), images=images[:12], progress=False)
+
+
+def test_the_same_places_in_the_clear_are_named(rng):
+    plain, cipher = rng.integers(0, 256, (2, 20, 32, 32), np.uint8)
+    cipher[:, ::8, ::8] = plain[:, ::8, ::8]
+    found = audit(plain, cipher, progress=False)
+    assert found.findings[0].name == "places in the clear"
+    assert "the same 16 of 1024 samples" in found.findings[0].meaning
+
+
+def test_few_images_leave_no_place_in_the_clear_by_chance(rng):
+    """One bit of each sample is encrypted: half of the samples are as they were, by chance."""
+    plain = rng.integers(0, 256, (6, 32, 32), np.uint8)
+    cipher = plain ^ rng.integers(0, 2, plain.shape, np.uint8)
+    found = audit(plain, cipher, progress=False)
+    assert not next(f for f in found.findings if f.name == "places in the clear").leaks
+
+
+def test_equal_blocks_of_one_image_are_no_codebook(rng):
+    """One image and its ciphertext repeat their rows, as pictures of something else may."""
+    plain, cipher = rng.integers(0, 256, (2, 30, 32, 32), np.uint8)
+    plain[3], cipher[3] = plain[3, :1], cipher[3, :1]
+    found = audit(plain, cipher, progress=False)
+    assert not next(f for f in found.findings if f.name == "equal blocks stay equal").leaks
+    plain[7], cipher[7] = plain[7, :1], cipher[7, :1]
+    found = audit(plain, cipher, progress=False)
+    assert next(f for f in found.findings if f.name == "equal blocks stay equal").leaks
+
+
+def test_what_is_measured_and_not_confirmed_is_open(images):
+    """Eleven images in the clear: neighbourhoods share all bits, and can hardly be exchanged."""
+    found = audit(images[:11], images[:11], progress=False)
+    unconfirmed = [
+        f for f in found.findings if f.estimate and f.estimate.low and f.estimate.low > 0
+    ]
+    assert unconfirmed
+    assert all(f.leaks is not False for f in unconfirmed)

@@ -127,3 +127,16 @@ def test_other_images_cannot_be_compared(images):
     with pytest.raises(ValueError, match="no image in common"):
         compared(one, other, 0)
     assert set(one.views) == set(VIEWS)
+
+
+def test_a_fact_of_one_side_alone_is_heard(images):
+    """A reused keystream leaves the sum of two images; no score of single images sees it."""
+    rng = np.random.default_rng(0)
+    reused = images + rng.integers(0, 256, images.shape[1:], np.uint8)
+    lowest = rng.integers(0, 256, images.shape, np.uint8)
+    lowest[:, ::2] = (lowest[:, ::2] & 0xFE) | (images[:, ::2] & 1)
+    for first, second, side in ((reused, lowest, "A"), (lowest, reused, "B")):
+        found = compare(first, second, images)
+        assert found.more is None
+        assert "keystream reused" in found.facts[side]
+        assert f"exact checks find in {side} alone: keystream reused" in found.verdict
