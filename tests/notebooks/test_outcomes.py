@@ -41,6 +41,7 @@ RECORDED = {
     ("encryption", "23a82faa"),
     ("comparison", "ladder-claims"),
     ("audit", "audit-23"),
+    ("audit", "audit-26"),
     ("scale", "a28e3e27"),
     ("scale", "2c6d250e"),
     ("estimators", "estimators-06"),
