@@ -22,7 +22,7 @@ _STEP = 1 << 15
 #: Runs that are remembered of all images together; the share that is kept follows from it.
 _MOST = 1_000_000
 #: Pairs of images that are read again to compare what seems equal.
-_COMPARED = 64
+COMPARED = 64
 #: Both ways to combine a keystream with an image.
 OPERATIONS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "XOR": np.bitwise_xor,
@@ -190,7 +190,7 @@ class SharedRuns:
         for one in self._likely(name):
             pair = one.one, one.other
             tries = tried.get(pair, 0)
-            if pair in shared or tries >= 4 or (not tries and len(tried) >= _COMPARED):
+            if pair in shared or tries >= 4 or (not tries and len(tried) >= COMPARED):
                 continue
             tried[pair] = tries + 1
             if self._certain(name, one):

@@ -18,7 +18,7 @@ from leakage.audits.findings import Finding
 from leakage.audits.holes import Holes, counted
 from leakage.audits.pairs import Pairs
 from leakage.audits.parts import VARIED, ClearParts, ClearPlaces, ClearPlanes
-from leakage.audits.runs import OPERATIONS, WINDOW, Shared, SharedRuns, repeated_runs
+from leakage.audits.runs import COMPARED, OPERATIONS, WINDOW, Shared, SharedRuns, repeated_runs
 from leakage.audits.uneven import CoupledDifferences
 from leakage.pictures.value_counts import value_counts
 
@@ -221,9 +221,10 @@ class Structure:
     def _told(self, name: str, shared: list[Shared]) -> str:
         images = {image for run in shared for image in (run.one, run.other)}
         run, names = shared[0], self._pairs.names
+        more = " or more" if len(shared) >= COMPARED else ""
         return (
             f"Parts of the {name} of image and ciphertext are the same in {len(images)} "
-            f"images or more, for instance {names[run.one]} from sample {run.place} and "
+            f"images{more}, for instance {names[run.one]} from sample {run.place} and "
             f"{names[run.other]} from sample {run.other_place}: combine these parts of the "
             "ciphertexts, and the images are left."
         )

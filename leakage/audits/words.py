@@ -20,6 +20,7 @@ def bits_text(finding: Finding) -> str:
 
     Examples
     --------
+    >>> from leakage.estimate import Estimate
     >>> e = Estimate(0.5, 0.4, 0.6, None, 10, "plug-in", "estimate")
     >>> bits_text(Finding("embedding", "stem", True, "It tells.", "Find.", estimate=e))
     '0.500 [0.400, 0.600]'

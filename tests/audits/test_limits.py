@@ -65,6 +65,6 @@ def test_ciphertexts_that_are_all_one_are_no_error():
     found = leakage.audit(images, noise.repeat(40, axis=0), progress=False)
     (asked,) = [f for f in found.findings if f.level == "identification"]
     assert asked.leaks is None
-    assert asked.meaning == "All images or ciphertexts are alike."
+    assert asked.meaning.startswith("All images or ciphertexts are alike")
     assert found.limits == ()
     assert found.leaks is None
