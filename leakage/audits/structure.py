@@ -307,7 +307,7 @@ def _images_needed(looked_at: int) -> int:
 
     Where ciphertexts are pictures of something else, one in 500 has the repetitions of its image.
     """
-    return 1 + (looked_at > 5) + (looked_at > 60)
+    return 2 if looked_at > 5 else 1
 
 
 def _reuse(meaning: str) -> Finding:
