@@ -1,6 +1,7 @@
 """What an audit can ask of a scheme, beyond its pairs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol, TypeGuard
 
 import numpy as np
@@ -75,18 +76,25 @@ def _encrypts(scheme: object) -> TypeGuard[Encrypts]:
     return callable(getattr(scheme, "encrypt", None))
 
 
-def encrypted(scheme: Encrypts, images: np.ndarray, key: bytes, keying: Keying) -> np.ndarray:
-    """What a scheme makes of the images; one of ours or one that takes no more than these two."""
+@contextmanager
+def _own_code(scheme: object, method: str, images: np.ndarray) -> Iterator[None]:
+    """Code of the reader's own: whatever it raises is an error of it, not an answer."""
     try:
-        # a copy: a scheme may encrypt in place, and would change what it is compared with
-        cipher = scheme.encrypt(images.copy(), key, **_options(keying))
+        yield
     except (ValueError, TypeError):
         raise
-    except (Exception, SystemExit) as error:  # of code of the reader's own
+    except (Exception, SystemExit) as error:
         raise ValueError(
-            f"{type(scheme).__name__}.encrypt failed, {type(error).__name__}: {error}; try it on "
+            f"{type(scheme).__name__}.{method} failed, {type(error).__name__}: {error}; try it on "
             f"{len(images)} images of {images.shape[1:]} by itself"
         ) from error
+
+
+def encrypted(scheme: Encrypts, images: np.ndarray, key: bytes, keying: Keying) -> np.ndarray:
+    """What a scheme makes of the images; one of ours or one that takes no more than these two."""
+    # a copy: a scheme may encrypt in place, and would change what it is compared with
+    with _own_code(scheme, "encrypt", images):
+        cipher = scheme.encrypt(images.copy(), key, **_options(keying))
     if not isinstance(cipher, np.ndarray) or cipher.dtype != np.uint8:
         raise TypeError("encrypt must return a numpy array of uint8, of the shape of the images")
     return cipher
@@ -112,7 +120,8 @@ def scheme_findings(
     )]  # fmt: skip
     decrypt = getattr(scheme, "decrypt", None)
     if getattr(scheme, "lossless", True) and decrypt is not None:
-        right = np.array_equal(decrypt(one, key, **_options(keying)), some)
+        with _own_code(scheme, "decrypt", one):
+            right = np.array_equal(decrypt(one, key, **_options(keying)), some)
         found.append(Finding(
             "structure", "decryption", False if right else None,
             "Decryption gives the images back." if right

@@ -423,6 +423,11 @@ class Ends:
         raise SystemExit(0)
 
 
+class EndsLater(InPlace):
+    def decrypt(self, cipher, key):
+        raise SystemExit(0)
+
+
 def test_a_scheme_that_encrypts_in_place_is_compared_with_what_it_was_given(images):
     before = images[:12].copy()
     found = audit(scheme=InPlace(), images=images[:12], progress=False)
@@ -433,6 +438,8 @@ def test_a_scheme_that_encrypts_in_place_is_compared_with_what_it_was_given(imag
 def test_a_scheme_that_ends_the_process_ends_no_audit(images):
     with pytest.raises(ValueError, match="encrypt failed, SystemExit: 0"):
         audit(scheme=Ends(), images=images[:12], progress=False)
+    with pytest.raises(ValueError, match="decrypt failed, SystemExit: 0"):
+        audit(scheme=EndsLater(), images=images[:12], progress=False)
 
 
 def test_the_same_places_in_the_clear_are_named(rng):
