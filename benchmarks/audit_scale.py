@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
-from provenance import stamp
+from provenance import recorded_rows, stamp
 from tqdm import tqdm
 
 import leakage
@@ -84,10 +84,7 @@ def main() -> None:
     parser.add_argument("file", nargs="?", type=Path, default=Path("audit_scale.csv"))
     parser.add_argument("--sets", nargs="+", default=["few", "many", "large"], choices=SETS)
     options = parser.parse_args()
-    rows = []
-    if options.file.is_file():
-        with options.file.open(encoding="utf8") as file:
-            rows = list(csv.reader(file))[2:]
+    rows = recorded_rows(options.file)
     done = {(row[0], row[1]) for row in rows}
     for name in options.sets:
         of = SETS[name]

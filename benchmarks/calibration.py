@@ -17,7 +17,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # one run a core
 
 import numpy as np
 from joblib import Parallel, delayed
-from provenance import stamp
+from provenance import recorded_rows, stamp
 from scipy.stats import binomtest, kstest
 
 import leakage
@@ -200,10 +200,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--match", default="", help="only settings whose names contain this")
     options = parser.parse_args()
-    rows = []
-    if options.file.is_file():
-        with options.file.open(encoding="utf8") as file:
-            rows = list(csv.reader(file))[2:]
+    rows = recorded_rows(options.file)
     done = {row[1] for row in rows}
 
     def runs(function: Callable, count: int) -> np.ndarray:

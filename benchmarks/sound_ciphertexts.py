@@ -22,7 +22,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # one run a core
 import numpy as np
 from Crypto.Cipher import AES, ChaCha20
 from joblib import Parallel, delayed
-from provenance import stamp
+from provenance import recorded_rows, stamp
 from scipy.stats import binomtest
 
 import leakage
@@ -164,10 +164,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
-    rows = []
-    if options.file.is_file():
-        with options.file.open(encoding="utf8") as file:
-            rows = list(csv.reader(file))[2:]
+    rows = recorded_rows(options.file)
     done = {row[0] for row in rows}
     what = f"{options.pairs} pairs of {options.size} x {options.size}"
     for kind in options.kinds:

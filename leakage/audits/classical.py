@@ -34,19 +34,8 @@ def classical_metrics(
     >>> float(classical_metrics(images, images, None, None, 0).loc["MSE", "value"])
     0.0
     """
-    plain, cipher = middles(plain), middles(cipher)
+    rows, columns = middle(plain.shape[1:], MEASURED)
+    plain, cipher = (images[:, rows, columns] for images in (plain, cipher))
     if isinstance(scheme, Scheme):
         return metrics.table(plain, cipher, scheme=scheme, key=key, seed=seed)
     return metrics.table(plain, cipher, seed=seed)
-
-
-def middles(images: np.ndarray) -> np.ndarray:
-    """What is measured of images (N, H, W) or (N, H, W, 3).
-
-    Examples
-    --------
-    >>> middles(np.zeros((1, 64, 700), np.uint8)).shape
-    (1, 64, 512)
-    """
-    rows, columns = middle(images.shape[1:], MEASURED)
-    return images[:, rows, columns]

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from leakage.audits.classical import middles
+from leakage.audits.classical import MEASURED
+from leakage.audits.middles import middle
 
 #: Pairs whose middles are measured, and the most that become pictures.
 FIRST = 6
@@ -33,7 +34,8 @@ class FirstPairs:
         count = len(self._middles)
         if count >= FIRST or (self._shown and self._shown[0][0].shape != plain.shape):
             return
-        self._middles.append((middles(plain[None])[0].copy(), middles(cipher[None])[0].copy()))
+        at = middle(plain.shape, MEASURED)
+        self._middles.append((plain[at].copy(), cipher[at].copy()))
         if not count or 2 * plain.nbytes * (count + 1) <= _SHOWN_BYTES:
             self._shown.append((plain, cipher))
 

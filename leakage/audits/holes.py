@@ -1,11 +1,10 @@
 """Values that the difference of image and ciphertext never takes, as where keys are never zero."""
 
-from itertools import permutations as every_order
-from math import factorial
-
 import numpy as np
 
 from leakage.audits.findings import Finding
+from leakage.evidence.exchange import Strata
+from leakage.pictures.value_counts import value_counts
 
 #: Samples for each value: that one of 256 is missing by chance has probability 2e-11.
 ENOUGH = 30
@@ -85,12 +84,8 @@ class Holes:
         rows = np.arange(count)
         inside = np.arange(256) & ~planes == 0
         rng = np.random.default_rng(self._seed)
-        orders = (
-            np.array(list(every_order(range(count))))
-            if factorial(count) <= ORDERS
-            else np.stack([rows, *(rng.permutation(count) for _ in range(ORDERS))])
-        )
-        missing = np.array([(table[rows, order].sum(0)[inside] == 0).sum() for order in orders])
+        orders = Strata([rows[:, None]]).orders(ORDERS, rng)
+        missing = np.array([(table[rows, order].sum(0)[inside] == 0).sum() for (order,) in orders])
         return bool(missing[0] == 0 or np.mean(missing >= missing[0]) > SHARE)
 
 
@@ -102,7 +97,4 @@ def counted(plain: np.ndarray, cipher: np.ndarray, channels: int) -> np.ndarray:
     >>> counted(np.array([[1, 2]], np.uint8), np.array([[1, 3]], np.uint8), 1)[0, :3].tolist()
     [1, 1, 0]
     """
-    return np.stack([
-        np.bincount(channel, minlength=256)
-        for channel in (plain ^ cipher).reshape(-1, channels).T
-    ])  # fmt: skip
+    return np.stack([value_counts(c) for c in (plain ^ cipher).reshape(-1, channels).T])

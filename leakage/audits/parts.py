@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from math import log, prod
+from math import log
 
 import numpy as np
 
@@ -157,6 +157,32 @@ class ClearParts:
         )  # fmt: skip
 
 
+class _Places:
+    """What is so in all images of one shape."""
+
+    def __init__(self, first: np.ndarray) -> None:
+        self._first = first
+        self.clear = np.ones(first.shape, bool)
+        self._varied = np.zeros(first.shape, bool)
+        self.images = 0
+        #: Logarithm of how many places chance leaves in the clear, from each image's own share.
+        self._chance = log(first.size)
+
+    def add(self, plain: np.ndarray, cipher: np.ndarray) -> None:
+        equal = plain == cipher
+        self.clear &= equal
+        self._varied |= plain != self._first
+        self.images += 1
+        self._chance += log(max(int(np.count_nonzero(equal)), 1) / plain.size)
+
+    @property
+    def count(self) -> int:
+        """Samples that vary and are in the clear in every image, if not by chance."""
+        if self.images < FEWEST_IMAGES or self._chance >= log(BY_CHANCE):
+            return 0
+        return int(np.count_nonzero(self.clear & self._varied))
+
+
 class ClearPlaces:
     """Samples that are in the clear in every image of one shape, by where they are.
 
@@ -174,44 +200,28 @@ class ClearPlaces:
 
     def __init__(self, shapes: Sequence[tuple[int, ...]]) -> None:
         self._asked = {s for s, count in Counter(shapes).items() if count >= FEWEST_IMAGES}
-        self._first: dict[tuple[int, ...], np.ndarray] = {}
-        self._clear: dict[tuple[int, ...], np.ndarray] = {}
-        self._varied: dict[tuple[int, ...], np.ndarray] = {}
-        self._images: Counter[tuple[int, ...]] = Counter()
-        #: Logarithm of how many places chance leaves in the clear, from each image's own share.
-        self._chance: dict[tuple[int, ...], float] = {}
+        self._seen: dict[tuple[int, ...], _Places] = {}
 
     def add(self, plain: np.ndarray, cipher: np.ndarray) -> None:
         """Look at a pair that is not in the clear as a whole."""
         if plain.shape not in self._asked:
             return
-        first = self._first.setdefault(plain.shape, plain)
-        clear = self._clear.setdefault(plain.shape, np.ones(plain.shape, bool))
-        varied = self._varied.setdefault(plain.shape, np.zeros(plain.shape, bool))
-        equal = plain == cipher
-        clear &= equal
-        varied |= plain != first
-        self._images[plain.shape] += 1
-        share = log(max(int(np.count_nonzero(equal)), 1) / plain.size)
-        self._chance[plain.shape] = share + self._chance.get(plain.shape, log(plain.size))
+        if plain.shape not in self._seen:
+            self._seen[plain.shape] = _Places(plain)
+        self._seen[plain.shape].add(plain, cipher)
 
     def finding(self) -> Finding:
         """What was found."""
         how = "Mark where image and ciphertext are equal, and keep what all images have marked."
-        counts = {
-            shape: int(np.count_nonzero(self._clear[shape] & self._varied[shape]))
-            for shape, images in self._images.items()
-            if images >= FEWEST_IMAGES and self._chance[shape] < log(BY_CHANCE)
-        }  # fmt: skip
-        shape = max(counts, key=lambda s: counts[s], default=())
-        if not counts or not counts[shape]:
+        most = max(self._seen.values(), key=lambda seen: seen.count, default=None)
+        if most is None or not most.count:
             none = "No sample that varies is in the clear at the same place of all images."
             return Finding("structure", "places in the clear", False, none, how)
-        size = " x ".join(map(str, shape))
+        size = " x ".join(map(str, most.clear.shape))
         return Finding(
             "structure", "places in the clear", True,
-            f"In all {self._images[shape]} images of {size} the same {counts[shape]} of "
-            f"{prod(shape)} samples are in the clear.", how,
+            f"In all {most.images} images of {size} the same {most.count} of {most.clear.size} "
+            "samples are in the clear.", how,
         )  # fmt: skip
 
 

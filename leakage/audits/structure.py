@@ -60,7 +60,7 @@ class Structure:
     def __init__(
         self, pairs: Pairs, couples: Couples | None = None, *, apart: bool = False, seed: int = 0
     ) -> None:
-        self.images = self.clear = self.flat = self.samples = self.equal_pairs = 0
+        self.images = self.clear = self.flat = self.equal_pairs = 0
         self._channels = 3 if len(pairs.shapes[0]) == 3 else 1
         self._holes = Holes(self._channels, seed)
         self._parts = ClearParts()
@@ -94,7 +94,6 @@ class Structure:
             self.flat += 1  # it shows nothing, and most ciphers of places leave it as it is
             return
         self.images += 1
-        self.samples += plain.size
         self._holes.add(plain, cipher, counts)
         self._planes.add(self._pairs.names[self._index], plain, counts)
         if same:
@@ -243,7 +242,7 @@ class Structure:
         names = [
             name for name, equal in self.equal_ciphers.items()
             if equal >= _FEW and equal > 0.2 * self.equal_blocks[name]
-            and self._equal_in[name] >= _images_needed(min(self.images, _LOOKED_AT))
+            and self._equal_in[name] >= _images_needed(self.images)
         ]  # fmt: skip
         return Finding(
             "structure", "equal blocks stay equal", bool(names),
@@ -302,12 +301,12 @@ class Structure:
         )]  # fmt: skip
 
 
-def _images_needed(looked_at: int) -> int:
+def _images_needed(images: int) -> int:
     """In how many images equal blocks must stay equal: rows of a single one may repeat by chance.
 
     Where ciphertexts are pictures of something else, one in 500 has the repetitions of its image.
     """
-    return 2 if looked_at > 5 else 1
+    return 2 if images > 5 else 1
 
 
 def _reuse(meaning: str) -> Finding:

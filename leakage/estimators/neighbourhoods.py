@@ -212,10 +212,9 @@ def _new(batches: Iterable[Batch], folds: int, earlier: EarlierImages) -> Iterat
     """Checked batches without the images of earlier ones, those that still fill the folds."""
     for plain, cipher, groups in map(_checked, batches):
         _check_groups(groups, folds)
-        new = earlier.new(plain)
-        names, member = np.unique(groups[new], return_inverse=True)
-        if len(names) >= folds:
-            yield plain[new], cipher[new], member
+        rest = earlier.rest(plain, cipher, groups)
+        if len(np.unique(rest[2])) >= folds:
+            yield rest
 
 
 def _checked(batch: Batch) -> Checked:

@@ -80,13 +80,6 @@ class ImagePairs(NamedTuple):
             )
         return cls(plain, cipher, member)
 
-    def of_rows(self, kept: np.ndarray) -> "ImagePairs":
-        """Those of them that are kept, all or some."""
-        if kept.all():
-            return self
-        member = np.unique(self.groups[kept], return_inverse=True)[1]
-        return ImagePairs(self.plain[kept], self.cipher[kept], member)
-
 
 def check_words(critic: object, inputs: object) -> None:
     """Refuse words that name no critic, or nothing that it could read."""
@@ -322,9 +315,9 @@ def _of_one_shape(
                 f"batches have images of {shape} and of {images.plain.shape[1:]}; give one shape"
             )
         shape = images.plain.shape[1:]
-        new = images.of_rows(earlier.new(images.plain))
-        if len(np.unique(new.groups)) >= FEWEST["pretrained"]:
-            yield new
+        rest = ImagePairs(*earlier.rest(*images))
+        if len(np.unique(rest.groups)) >= FEWEST["pretrained"]:
+            yield rest
     if shape is None:
         raise ValueError("no batch of images; give an iterable of (plain, cipher)")
 

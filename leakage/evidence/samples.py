@@ -262,21 +262,30 @@ class EarlierImages:
     --------
     >>> images = np.arange(3, dtype=np.uint8)[:, None, None]
     >>> earlier = EarlierImages()
-    >>> earlier.new(images[:2]).tolist(), earlier.new(images).tolist(), earlier.repeated
-    ([True, True], [False, False, True], 2)
+    >>> _ = earlier.rest(images[:2], images[:2], np.arange(2))
+    >>> plain, cipher, groups = earlier.rest(images, images, np.arange(3))
+    >>> plain.ravel().tolist(), groups.tolist(), earlier.repeated
+    ([2], [0], 2)
     """
 
     def __init__(self) -> None:
         self._digests: set[bytes] = set()
         self.repeated = 0
 
-    def new(self, images: np.ndarray) -> np.ndarray:
-        """Which images, shape (N,), are in no earlier batch; within one they may be equal."""
-        digests = _digests(images)
-        found = np.array([digest not in self._digests for digest in digests])
+    def rest(
+        self, plain: np.ndarray, cipher: np.ndarray, groups: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Those of a batch that are in no earlier one, their groups numbered anew, from 0.
+
+        Within a batch images may be equal. One that repeats nothing is given back as it is.
+        """
+        digests = _digests(plain)
+        new = np.array([digest not in self._digests for digest in digests])
         self._digests.update(digests)
-        self.repeated += int(np.count_nonzero(~found))
-        return found
+        if new.all():
+            return plain, cipher, groups
+        self.repeated += int(np.count_nonzero(~new))
+        return plain[new], cipher[new], np.unique(groups[new], return_inverse=True)[1]
 
     @property
     def flags(self) -> list[str]:

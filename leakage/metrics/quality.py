@@ -11,6 +11,7 @@ from skimage.metrics import structural_similarity
 
 from leakage.arguments import check_images, check_pairs
 from leakage.metrics.nulls import ENOUGH_SAMPLES, Null
+from leakage.pictures.value_counts import value_counts
 
 if TYPE_CHECKING:  # at run time it is imported where it is needed, for it takes seconds to load
     import torch
@@ -160,7 +161,7 @@ def _mse_moments(plain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     plain = check_images(plain, "plain")
     levels = np.arange(256.0)
     squares = (levels[:, None] - levels) ** 2  # rows: a plain sample, columns: its ciphertext
-    counts = np.stack([np.bincount(image.ravel(), minlength=256) for image in plain])
+    counts = np.stack([value_counts(image) for image in plain])
     size = plain[0].size
     return counts @ squares.mean(1) / size, counts @ squares.var(1) / size**2
 

@@ -9,6 +9,7 @@ from scipy.stats.distributions import rv_frozen
 from leakage.arguments import check_images, check_seed
 from leakage.estimate import entropy
 from leakage.metrics.nulls import ENOUGH_SAMPLES, Null
+from leakage.pictures.value_counts import value_counts
 
 Direction = Literal["horizontal", "vertical", "diagonal"]
 _STEPS = {"horizontal": (0, 1), "vertical": (1, 0), "diagonal": (1, 1)}
@@ -334,7 +335,7 @@ def _step(direction: Direction) -> tuple[int, int]:
 
 
 def _histograms(images: np.ndarray) -> np.ndarray:
-    return np.stack([np.bincount(x.ravel(), minlength=256) for x in check_images(images)])
+    return np.stack([value_counts(image) for image in check_images(images)])
 
 
 def _entropy_law(samples: int, repeats: int) -> rv_frozen:

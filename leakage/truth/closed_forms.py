@@ -15,6 +15,7 @@ from scipy.special import gammaln, logsumexp
 
 from leakage.arguments import check_images
 from leakage.estimate import Estimate, entropy
+from leakage.pictures.value_counts import value_counts
 from leakage.schemes.base import Scheme, scheme_name
 from leakage.schemes.bit_planes import BitPlane, NonzeroKey
 from leakage.schemes.block_cipher import AesEcb
@@ -154,7 +155,7 @@ def _sample_leakage(scheme: Scheme, samples: np.ndarray) -> float:
     if isinstance(scheme, Skk):  # grey images have no colours to shuffle
         scheme = Skk()
     law = keystream_law(scheme)
-    cipher = law[_XOR] @ np.bincount(samples.ravel(), minlength=256)
+    cipher = law[_XOR] @ value_counts(samples)
     return entropy(cipher) - entropy(law)
 
 
