@@ -25,6 +25,7 @@ PAIRS = {
     "planes 3, planes 2": (("bitplane", {"bits": 3}), ("bitplane", {"bits": 2}), "B"),
     "AES, AES": (("bitplane", {"bits": 8}), ("bitplane", {"bits": 8}), None),
     "planes 7, AES": (("bitplane", {"bits": 7}), ("bitplane", {"bits": 8}), "A"),
+    "AES, reused keystream": (("bitplane", {"bits": 8}), ("reused-keystream", {}), "B"),
     "bias .6, bias .55": (
         ("biased-keystream", {"bias": 0.6}), ("biased-keystream", {"bias": 0.55}), "A",
     ),

@@ -65,8 +65,8 @@ CORRECTIONS = (
     "chao-shen", "chao-wang-jost", "nsb",
 )  # fmt: skip
 METHODS = ("auto", "canonical", "mine", "nwj", "infonce", "smile", "ksg", "cluster")
-#: Of an audit as data: what tells the version, and findings, which are compared as objects.
-AUDIT_APART = {"schema", "version", "settings", "findings"}
+#: Of an audit as data: what tells version and time, and findings, which are compared as objects.
+AUDIT_APART = {"schema", "version", "made", "settings", "findings"}
 #: Of a study's table; the others are settings, times and versions.
 STUDY_COLUMNS = ["bits", "low", "high", "p_value", "n", "method", "kind", "flags", "error"]
 STUDY = {

@@ -9,15 +9,17 @@ import signal
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from leakage.options import parser
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from leakage.audits.report import Audit
 
 
@@ -109,16 +111,20 @@ def _audit(options: argparse.Namespace) -> int:
         raise ValueError("give a folder for the report, with -o")
     if (options.cipher is None) == (options.scheme is None):
         raise ValueError("give a folder of ciphertexts, or --scheme, and not both")
-    if not options.seconds > 0:
+    if options.seconds is not None and not options.seconds > 0:
         raise ValueError(f"--seconds must be above 0, not {options.seconds:g}")
+    if options.seconds is not None and not _is_program(options.scheme):
+        raise ValueError("--seconds limits a program that --scheme names; nothing else has a limit")
     if options.settings and options.scheme is None:
         raise ValueError("--set belongs to --scheme")
     fail_on = pipeline.conditions(options.fail_on, options.baseline is not None)
     before = None if options.baseline is None else read_report(options.baseline)
-    if before is not None:
-        scores_of(before, options.baseline)  # what it lacks is told now
     check_seed(options.seed)
     _check_written(options)
+    if before is not None:  # what it lacks is told now
+        pipeline.check_baseline(
+            scores_of(before, options.baseline), _images(options.plain, options.mode)
+        )
     found = _found(options)
     found = replace(found, origin=replace(found.origin, command=options.command))
     paths = found.save(options.output)
@@ -187,6 +193,22 @@ def _check_apart(output: str | Path | None, *read: str | None) -> None:
             )
 
 
+def _images(plain: str, mode: str | None) -> "Iterator[np.ndarray]":
+    """The images as an audit of them reads them."""
+    from leakage.pictures.reading import read_image
+    from leakage.pictures.surveys import refuse_files, survey
+
+    looked_at = survey(plain, mode)
+    refuse_files(looked_at.problems, len(looked_at.files))
+    return (read_image(file.path, looked_at.mode) for file in looked_at.files)
+
+
+def _is_program(scheme: str | None) -> bool:
+    from leakage.schemes import list_schemes
+
+    return scheme is not None and scheme not in list_schemes().index and Path(scheme).is_file()
+
+
 def _found(options: argparse.Namespace) -> "Audit":
     """The audit that the options ask for."""
     from leakage.audits.auditing import audit
@@ -198,8 +220,10 @@ def _found(options: argparse.Namespace) -> "Audit":
     if options.cipher is not None:
         return audit(options.plain, options.cipher, mode=options.mode, **common)
     settings = dict(map(_setting, options.settings))
+    if _is_program(options.scheme):
+        return _of_program(options, common)
     known = options.scheme in list_schemes().index
-    if known or (":" in options.scheme and not Path(options.scheme).is_file()):
+    if known or ":" in options.scheme:
         from leakage.audits.schemes import scheme_from
         from leakage.pictures.image_sets import load_images
 
@@ -208,22 +232,30 @@ def _found(options: argparse.Namespace) -> "Audit":
         scheme = get_scheme(options.scheme, **settings) if known else scheme_from(options.scheme)
         images = load_images(options.plain, size=None, mode=options.mode)
         return audit(scheme=scheme, images=images, **common)
-    if not Path(options.scheme).is_file():
-        raise ValueError(
-            f"--scheme {options.scheme!r} is no file, no module:Class and none of "
-            f"{', '.join(list_schemes().index)}"
-        )
-    from leakage.audits.programs import encrypted_by
+    raise ValueError(
+        f"--scheme {options.scheme!r} is no file, no module:Class and none of "
+        f"{', '.join(list_schemes().index)}"
+    )
 
-    if settings:
+
+def _of_program(options: argparse.Namespace, common: dict[str, Any]) -> "Audit":
+    from leakage.audits.auditing import audit
+    from leakage.audits.origin import Folder
+    from leakage.audits.programs import SECONDS, encrypted_by
+
+    if options.settings:
         raise ValueError("--set is for schemes of leakage.list_schemes(), not for a program")
+    seconds = SECONDS if options.seconds is None else options.seconds
     with tempfile.TemporaryDirectory() as folder:
         *sides, notes = encrypted_by(
-            options.scheme, options.plain, folder, mode=options.mode, seconds=options.seconds
+            options.scheme, options.plain, folder, mode=options.mode, seconds=seconds
         )
         for note in notes:
             _complain(f"note: {note}")
-        return audit(*sides, **common)
+        found = audit(*sides, **common)
+    read = (Folder.of("plain", options.plain),) if Path(options.plain).is_dir() else ()
+    remarks = (*notes, *found.origin.remarks)
+    return replace(found, origin=replace(found.origin, folders=read, remarks=remarks))
 
 
 def _compare(options: argparse.Namespace) -> int:

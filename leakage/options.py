@@ -95,7 +95,7 @@ def _add_audit_options(audit: argparse.ArgumentParser) -> None:
     audit.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
                        dest="settings", help="a parameter of the scheme, such as bits=3; may be "
                        "repeated")  # fmt: skip
-    audit.add_argument("--seconds", type=float, default=60.0,
+    audit.add_argument("--seconds", type=float,
                        help="that a program may take for an image (default: 60)")  # fmt: skip
     audit.add_argument("--mode", choices=("gray", "rgb"),
                        help="default: colour where any pair has some")  # fmt: skip

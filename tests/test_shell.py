@@ -195,6 +195,7 @@ def test_a_file_does_not_hide_a_scheme_of_ours(folder):
         ('yes > "$2"', "more than 256 MiB"),
         ("yes >&2", "took more than 0.5 seconds|256 MiB"),
         ('echo no picture > "$2"', "is not an image"),
+        ("printf 'P5 8 8 255\\n%064d' 0 > \"$2\"", "wrote 8x8 pixels for "),
     ],
 )
 def test_programs_are_kept_within_limits(folder, capsys, text, says):
@@ -204,6 +205,25 @@ def test_programs_are_kept_within_limits(folder, capsys, text, says):
     assert shell.main(command) == 2
     message = capsys.readouterr().err
     assert any(part in message for part in says.split("|"))
+
+
+def test_a_program_keeps_the_names_of_images_and_their_folders(folder, capsys):
+    """Groups are said by them, and the report names what was read."""
+    for i in range(6):
+        place = Path(f"deep/{i // 2}")
+        place.mkdir(parents=True, exist_ok=True)
+        Path(f"plain/{i}.png").rename(place / f"{i}.png")
+    Path("deep/notes.txt").write_text("no picture")
+    command = ["audit", "deep", "--scheme", program("copy", 'cp "$1" "$2"'), "-o", "report"]
+    assert shell.main([*command, "--groups", "folder"]) == 1
+    report = json.loads(Path("report/report.json").read_text())
+    assert report["settings"]["independent images"] == 3
+    assert [one["name"] for one in report["folders"]] == ["deep"]
+    assert any("notes.txt" in remark for remark in report["remarks"])
+    Path("deep/0/0.bmp").write_bytes(b"")
+    Image.new("L", (32, 32)).save("deep/0/0.bmp")
+    assert shell.main(command) == 2
+    assert "0/0.bmp and 0/0.png have the same name" in capsys.readouterr().err
 
 
 def test_a_reader_that_leaves_does_not_change_the_answer(folder):

@@ -43,7 +43,8 @@ class Comparison:
         The answer in words.
     views : DataFrame
         Indexed by view: mean score of both (``A``, ``B``), what it counts (``unit``), ``p`` of an
-        exchange of A and B, corrected for all views, and in which it is ``more``.
+        exchange of A and B, corrected for all views, and in which it is ``more``: further from 0,
+        which ciphertexts that know nothing have in the mean.
     clear_planes : {"A", "B"} or None
         Whose clear bit planes contain those of the other in every image, and are more in some.
     facts : dict of str to list of str
@@ -95,12 +96,13 @@ def compare(
 
     Each image has scores: what its ciphertext has in common with it, less what another image's
     ciphertext has, in bit planes, half bytes, neighbourhoods and histograms. Nothing is learnt for
-    them. If both leak the same, A and B may be exchanged image by image, and groups whole; that
-    is the test, two-sided, and corrected for all views (Holm, 1979) at a level of 0.001. Where in
-    every image the clear bit planes of one contain those of the other, that is a fact and needs
-    no test. What exact checks of structure find in one alone, such as a keystream that is used
-    twice, weighs more or less than any score: it is told, and where it is of the other side there
-    is no order. An answer is given only if no view and no fact says the opposite.
+    them. Ciphertexts that know nothing of their images have 0 in the mean; what is further from it,
+    above or below, leaks more. If both leak the same, A and B may be exchanged image by image, and
+    groups whole; that is the test, two-sided, and corrected for all views (Holm, 1979) at a level
+    of 0.001. Where in every image the clear bit planes of one contain those of the other, that is a
+    fact and needs no test. What exact checks of structure find in one alone, such as a keystream
+    that is used twice, weighs more or less than any score: it is told, and where it is of the other
+    side there is no order. An answer is given only if no view and no fact says the opposite.
 
     The order is one in what is looked at. Another adversary may see the opposite.
 
@@ -132,6 +134,7 @@ def compare(
 
     References
     ----------
+    Berger (1982), Multiparameter hypothesis testing and acceptance sampling.
     Holm (1979), A simple sequentially rejective multiple test procedure.
 
     Examples
@@ -219,15 +222,13 @@ def compared(
     table, raw = [], []
     for view, unit in VIEWS.items():
         a, b = (np.array(of.views[view])[i] for of, i in zip((first, second), rows, strict=True))
-        gained = np.bincount(units, weights=a - b)
-        p_values = [sign_flip_p_value(s * gained, _PERMUTATIONS, signs) for s in (1, -1)]
-        raw.append(min(1.0, 2 * min(p_values)))
-        table.append({"A": a.mean(), "B": b.mean(), "unit": unit, "sum": gained.sum()})
+        further, p = _further(*(np.bincount(units, weights=of) for of in (a, b)), signs)
+        raw.append(p)
+        table.append({"A": a.mean(), "B": b.mean(), "unit": unit, "more": further})
     views = pd.DataFrame(table, index=pd.Index(VIEWS, name="view"))
     views["p"] = holm_p_values(raw)
     more_in = [
-        _SIDES[gained < 0] if p <= ALPHA else None
-        for gained, p in zip(views.pop("sum"), views["p"], strict=True)
+        side if p <= ALPHA else None for side, p in zip(views.pop("more"), views["p"], strict=True)
     ]
     views["more"] = pd.Series(more_in, views.index, dtype=object)
     clear = _more_planes(*(np.array(of.clear)[i] for of, i in
@@ -240,6 +241,21 @@ def compared(
         more = None  # of what kind is worse nobody can say
     words = _verdict(more, views, clear, facts, len(units), count)
     return Comparison(more, words, views, clear, facts, len(units), count)
+
+
+def _further(one: np.ndarray, other: np.ndarray, rng: np.random.Generator) -> tuple[str, float]:
+    """Whose scores are further from 0 in the mean, and a p-value, two-sided.
+
+    A ciphertext that is *less* like its image than like others tells of it as well. A is further
+    where difference and sum have one sign, B where they have two; so both are tested, and the
+    larger p-value counts (Berger, 1982).
+    """
+    p_values = [
+        2 * min(sign_flip_p_value(s * scores, _PERMUTATIONS, rng) for s in (1, -1))
+        for scores in (one - other, one + other)
+    ]
+    alike = (one.sum() - other.sum()) * (one.sum() + other.sum()) >= 0
+    return _SIDES[not alike], min(1.0, max(p_values))
 
 
 def _shared(first: ImageScores, second: ImageScores) -> tuple[list[np.ndarray], np.ndarray]:

@@ -89,13 +89,24 @@ def image_scores(pairs: Pairs, groups: np.ndarray, most: int = MOST) -> ImageSco
     digests, clear, rows = [], [], []
     for own, partner in chosen:
         plain, cipher = read(own)
-        digests.append(blake2b(plain.tobytes(), digest_size=8).hexdigest())
+        digests.append(digest_of(plain))
         clear.append(_clear_planes(plain, cipher))
         rows.append(_scores(plain, cipher, read(partner)[1]))
     table = np.array(rows).reshape(-1, len(VIEWS)).round(6)
     views = {name: tuple(column.tolist()) for name, column in zip(VIEWS, table.T, strict=True)}
     numbers = tuple(own for own, _ in chosen)
     return ImageScores(tuple(digests), units, tuple(clear), views, numbers)
+
+
+def digest_of(image: np.ndarray) -> str:
+    """By which the images of two audits are known to be the same.
+
+    Examples
+    --------
+    >>> digest_of(np.zeros((8, 8), np.uint8))
+    '88939ddc986e59dd'
+    """
+    return blake2b(image.tobytes(), digest_size=8).hexdigest()
 
 
 def _partners(pairs: Pairs, groups: np.ndarray, most: int) -> Iterator[tuple[int, int]]:

@@ -5,8 +5,11 @@ from collections.abc import Iterable
 from typing import Any
 from xml.etree import ElementTree as xml
 
+import numpy as np
+
 from leakage.audits.comparing import compared
 from leakage.audits.findings import Finding, Findings
+from leakage.audits.per_image import ImageScores, digest_of
 from leakage.audits.reports import scores_of
 from leakage.estimate import p_text
 
@@ -48,6 +51,36 @@ def conditions(text: str | None, baseline: bool) -> tuple[str, ...]:
     if "worse" in words and not baseline:
         raise ValueError("--fail-on worse needs --baseline, the report.json to be compared with")
     return words
+
+
+def check_baseline(scores: ImageScores, images: Iterable[np.ndarray]) -> None:
+    """Refuse a baseline that has none of the images, before they are audited.
+
+    Parameters
+    ----------
+    scores : ImageScores
+        Of the baseline.
+    images : iterable of ndarray
+        Read until one is known.
+
+    Raises
+    ------
+    ValueError
+        None is.
+
+    Examples
+    --------
+    >>> from leakage.audits.per_image import VIEWS
+    >>> scores = ImageScores(("0" * 16,), (0,), (0,), {view: (0.0,) for view in VIEWS}, (0,))
+    >>> check_baseline(scores, [np.zeros((8, 8), np.uint8)])
+    Traceback (most recent call last):
+    ValueError: the baseline has none of these images: name the report.json of an audit of the same
+    """
+    known = set(scores.images)
+    if not any(digest_of(image) in known for image in images):
+        raise ValueError(
+            "the baseline has none of these images: name the report.json of an audit of the same"
+        )
 
 
 def worse(before: dict[str, Any], now: Findings, seed: int) -> list[str]:

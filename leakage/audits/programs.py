@@ -4,13 +4,17 @@ import os
 import signal
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from PIL import Image
 
-from leakage.pictures.reading import read_image
-from leakage.pictures.surveys import refuse_files, survey
+from leakage.pictures.reading import read_header, read_image
+from leakage.pictures.surveys import SourceFile, refuse_files, survey
+
+#: That a program may take for an image, where nothing else is said.
+SECONDS = 60.0
 
 _MOST_BYTES = 2**28  # that a program may write into one file, its complaints included
 _COMPLAINTS = 300  # characters of them that are shown
@@ -37,22 +41,47 @@ def encrypted_by(
     Raises
     ------
     ValueError
-        Images that cannot be read; a program that cannot be run, fails, takes too long, writes
-        too much or no file.
+        Images that cannot be read, or of one name but for the suffix; a program that cannot be
+        run, fails, takes too long, writes too much, no picture, or one of another size.
     """
     looked_at = survey(plain, mode)
     refuse_files(looked_at.problems, len(looked_at.files))
     sides = Path(folder, "plain"), Path(folder, "cipher")
-    for side in sides:
-        side.mkdir()
-    for i, file in enumerate(looked_at.files):
-        names = [side / f"{i:06}.png" for side in sides]
+    for file, name in zip(looked_at.files, _names(looked_at.files), strict=True):
+        paths = [side / name for side in sides]
+        for path in paths:
+            path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            Image.fromarray(read_image(file.path, looked_at.mode)).save(names[0])
+            image = read_image(file.path, looked_at.mode)
         except ValueError as error:
             raise ValueError(f"{file.name} {error}") from None
-        _call(Path(program).resolve(), names, f"{program} on {file.name}", seconds)
+        Image.fromarray(image).save(paths[0])
+        what = f"{program} on {file.name}"
+        _call(Path(program).resolve(), paths, what, seconds)
+        _check_written(paths[1], image.shape, what)
     return (*sides, looked_at.notes)
+
+
+def _names(files: Sequence[SourceFile]) -> list[str]:
+    """Of the copies: those of the images, for groups are said by them."""
+    names: dict[str, str] = {}
+    for file in files:
+        name = Path(file.name).with_suffix(".png").as_posix()
+        if name in names:
+            raise ValueError(f"{names[name]} and {file.name} have the same name; keep one of them")
+        names[name] = file.name
+    return list(names)
+
+
+def _check_written(path: Path, shape: tuple[int, ...], what: str) -> None:
+    """Refuse at the first image what cannot be its ciphertext."""
+    try:
+        header = read_header(path)
+    except ValueError as error:
+        raise ValueError(f"{what} wrote a file that {error}") from None
+    if header.shape != shape[:2]:
+        sizes = (f"{width}x{height}" for height, width in (header.shape, shape[:2]))
+        raise ValueError("{} wrote {} pixels for {}".format(what, *sizes))
 
 
 def _call(program: Path, names: list[Path], what: str, seconds: float) -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import leakage
-from leakage.audits.comparing import compare, compared
+from leakage.audits.comparing import _further, compare, compared
 from leakage.audits.pairs import from_arrays
 from leakage.audits.per_image import VIEWS, image_scores
 from leakage.audits.reports import read_report, scores_of
@@ -37,6 +37,19 @@ def test_order(first, second, more, images):
     assert found.more == more
     assert found.verdict.startswith("It cannot be said" if more is None else f"{more} leaks more")
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["more"] == more
+
+
+def test_less_alike_than_others_is_as_far_from_nothing_as_more_alike():
+    """Of two that are equally far nothing is said; both sides of 0 count the same."""
+    draws = np.random.default_rng(0)
+    none, below, above = (draws.normal(mean, 1, 400) for mean in (0, -1, 0.5))
+    for one, other, side in ((none, below, "B"), (below, above, "A"), (above, none, "A")):
+        found, p = _further(one, other, np.random.default_rng(1))
+        assert found == side
+        assert p < 0.001
+    assert _further(below, -below, draws)[1] > 0.9
+    p_values = [_further(*draws.normal(0.1, 1, (2, 30)), draws)[1] for _ in range(200)]
+    assert np.mean(np.array(p_values) <= 0.05) <= 0.09
 
 
 def test_views_that_contradict_each_other_give_no_order(images):

@@ -81,6 +81,7 @@ def folders(tmp_path_factory):
         (place / name).mkdir()
         for i, image in enumerate(side):
             Image.fromarray(image).save(place / name / f"{i}.png")
+    leakage.audit(255 - images, images, progress=False).save(place / "others")
     return place
 
 
@@ -116,6 +117,8 @@ def test_a_pipeline_fails_on_a_leak_and_passes_on_aes(folders, monkeypatch, caps
         (["--fail-on", "worse"], "needs --baseline"),
         (["--fail-on", "bad"], "write leak, undecided, worse"),
         (["--baseline", "plain"], "cannot be read as a report"),
+        (["--baseline", "others"], "has none of these images"),
+        (["--seconds", "5"], "limits a program"),
         (["--junit", "planes2"], "is a folder"),
         (["--junit", "plain/a.xml"], "is in plain"),
         (["--junit", "plain/0.png/a.xml"], "is in plain"),
