@@ -230,8 +230,8 @@ def board_score(table: "pd.DataFrame") -> "pd.Series":
         of ``tasks``; ``runs_above_by_0.1_nats`` of ``runs``; ``runs_without_value``, which are in
         no mean and whose tasks are not within; shares of the runs that have what it takes, else
         NaN: ``share_detected`` (p at most 0.01), ``share_within_interval`` (the exact value is from
-        ``low`` to ``high``), ``share_within_training`` (it is from ``bits`` to ``training``); and
-        ``mean_cpu_s``.
+        ``low`` to ``high``), ``share_within_training`` (it is from ``bits`` to ``training``) and
+        ``share_from_low_to_training``; and ``mean_cpu_s``.
 
     Examples
     --------
@@ -261,6 +261,9 @@ def board_score(table: "pd.DataFrame") -> "pd.Series":
         "share_within_interval": share(exact.between(table["low"], table["high"]), "low", "high"),
         "share_within_training": share(
             exact.between(table["bits"], table["training"]), "bits", "training"
+        ),
+        "share_from_low_to_training": share(
+            exact.between(table["low"], table["training"]), "low", "training"
         ),
         "mean_cpu_s": table["cpu_s"].mean(),
     }, dtype=float)  # fmt: skip

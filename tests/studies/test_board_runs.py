@@ -118,7 +118,8 @@ def test_summary_and_score():
         "tasks_within_0.1_nats": 1, "tasks": 2, "runs_above_by_0.1_nats": 1, "runs": 6,
         "runs_without_value": 0, "share_detected": pytest.approx(3 / 5),
         "share_within_interval": pytest.approx(2 / 5),
-        "share_within_training": pytest.approx(2 / 5), "mean_cpu_s": 4,
+        "share_within_training": pytest.approx(2 / 5),
+        "share_from_low_to_training": pytest.approx(2 / 4), "mean_cpu_s": 4,
     }  # fmt: skip
 
 
