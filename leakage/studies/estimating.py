@@ -12,7 +12,7 @@ from leakage.studies.array_files import read_batches
 from leakage.studies.cells import PIXELS, Cell, estimator_of, options_of
 from leakage.studies.files import CellFiles, about, is_finished
 from leakage.studies.provenance import check_worker, memory_mb
-from leakage.studies.trials import told
+from leakage.studies.trials import is_request_to_end, told
 
 #: Samples that are counted at once, and so in memory.
 _TOGETHER = 2**24
@@ -31,7 +31,9 @@ def estimate_cell(cell: Cell, files: CellFiles, origin: dict[str, str]) -> None:
             row = _estimate(cell, files)
     except OutputError:
         raise
-    except Exception as error:  # whatever it is, the other cells go on
+    except (Exception, SystemExit) as error:  # whatever it is, the other cells go on
+        if is_request_to_end(error):
+            raise
         row = {"error": told(error)}
     shared = read_json(about(files.cipher)) or {}
     row |= {"seconds": time.perf_counter() - start, "shared_seconds": shared.get("seconds"),

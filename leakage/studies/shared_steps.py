@@ -16,7 +16,7 @@ from leakage.studies.array_files import ArrayFile, read_batches
 from leakage.studies.cells import PIXELS, Cell, key_of, model_of, scheme_of
 from leakage.studies.files import CellFiles, about, image_set_files, is_shared, text_of
 from leakage.studies.provenance import check_worker
-from leakage.studies.trials import problems_with, refuse, told
+from leakage.studies.trials import is_request_to_end, problems_with, refuse, told
 
 #: Pixels that are encrypted and embedded at once, and so in memory.
 _TOGETHER = 2**22
@@ -106,7 +106,9 @@ def _share(
             _embed_batches(images, scheme, wanted)
     except OutputError:
         raise
-    except Exception as error:  # whatever it is, the other cells go on
+    except (Exception, SystemExit) as error:  # whatever it is, the other cells go on
+        if is_request_to_end(error):
+            raise
         if len(wanted) == 1:
             return [(path, told(error)) for path in wanted]
         # one embedding may be at fault: each by itself

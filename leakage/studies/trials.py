@@ -46,6 +46,17 @@ def told(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
+def is_request_to_end(error: BaseException) -> bool:
+    """Whether a signal ended the process, and not code of the reader's own by ``sys.exit``.
+
+    Examples
+    --------
+    >>> [is_request_to_end(SystemExit(code)) for code in (128 + 15, 0, "no more")]
+    [True, False, False]
+    """
+    return isinstance(error, SystemExit) and isinstance(error.code, int) and error.code > 128
+
+
 def look_up(cells: list[Cell]) -> None:
     """Import the schemes, encoders and estimators of the reader's own, and look at them; call none.
 

@@ -198,6 +198,13 @@ def test_a_failed_cell_is_a_row_and_is_tried_again(tmp_path, uninterrupted):
     assert np.array_equal(after["bits"], uninterrupted["bits"])
 
 
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_code_that_ends_the_program_fails_its_own_cells_alone(tmp_path, n_jobs):
+    grid = SLEEPING | {"estimators": ["cells:leaves"], "seeds": [2, 3]}
+    table = run(grid | {"schemes": ["cells:Leaves", "identity"]}, tmp_path, n_jobs=n_jobs)
+    assert list(table["error"]) == ["SystemExit: 0"] * 2 + ["", "SystemExit: nothing to do"]
+
+
 @pytest.mark.slow
 def test_a_killed_local_worker_ends_the_study_and_the_next_goes_on(tmp_path, uninterrupted):
     estimator = {"method": "cells:dies_once", "mark": str(tmp_path / "died")}
