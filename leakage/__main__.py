@@ -113,7 +113,7 @@ def _audit(options: argparse.Namespace) -> int:
         raise ValueError("give a folder of ciphertexts, or --scheme, and not both")
     if options.seconds is not None and not options.seconds > 0:
         raise ValueError(f"--seconds must be above 0, not {options.seconds:g}")
-    if options.seconds is not None and not _is_program(options.scheme):
+    if options.seconds is not None and _is_no_program(options.scheme):
         raise ValueError("--seconds limits a program that --scheme names; nothing else has a limit")
     if options.settings and options.scheme is None:
         raise ValueError("--set belongs to --scheme")
@@ -204,9 +204,15 @@ def _images(plain: str, mode: str | None) -> "Iterator[np.ndarray]":
 
 
 def _is_program(scheme: str | None) -> bool:
+    return not _is_no_program(scheme) and Path(str(scheme)).is_file()
+
+
+def _is_no_program(scheme: str | None) -> bool:
+    """Whether it is one of ours, or of a module: a program may be missing, or be no file."""
     from leakage.schemes import list_schemes
 
-    return scheme is not None and scheme not in list_schemes().index and Path(scheme).is_file()
+    named = scheme is not None and ":" in scheme and not Path(scheme).is_file()
+    return scheme is None or scheme in list_schemes().index or named
 
 
 def _found(options: argparse.Namespace) -> "Audit":

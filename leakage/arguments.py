@@ -169,14 +169,40 @@ def check_labels(labels: np.ndarray) -> None:
     Raises
     ------
     ValueError
-        Some are NaN.
+        Some are NaN or None, or of kinds that have no order.
 
     Examples
     --------
     >>> check_labels(np.array(["a", "b"]))
     """
+    if labels.dtype == object:
+        if absent := sum(label is None for label in labels.ravel()):
+            raise ValueError(f"groups has {absent} labels that are None; give each its group")
+        if len(kinds := {type(label).__name__ for label in labels.ravel()}) > 1:
+            raise ValueError(
+                f"groups has labels of several kinds, {' and '.join(sorted(kinds))}; give all as "
+                "text or all as numbers"
+            )
     if labels.dtype.kind in "fc" and (missing := np.count_nonzero(np.isnan(labels))):
         raise ValueError(f"groups has {missing} labels that are NaN; give each its group")
+
+
+def check_names(what: str, names: object) -> None:
+    """Refuse one name where a list of them is meant: its letters would be taken for names.
+
+    Raises
+    ------
+    TypeError
+        It is one.
+
+    Examples
+    --------
+    >>> check_names("layers", "stem")
+    Traceback (most recent call last):
+    TypeError: layers must be a list of names; write ['stem']
+    """
+    if isinstance(names, str):
+        raise TypeError(f"{what} must be a list of names; write {[names]!r}")
 
 
 def check_int(what: str, value: object) -> None:

@@ -172,6 +172,56 @@ class Estimate:
         )
 
 
+def as_estimate(found: object, n: int, name: str) -> Estimate:
+    """What an estimator of somebody's own gave, if it can be one.
+
+    Parameters
+    ----------
+    found : Estimate or number
+        Of bits; a number has neither interval nor p-value.
+    n : int
+        Samples that it was given.
+    name : str
+        Of the estimator.
+
+    Raises
+    ------
+    ValueError
+        It is neither; its numbers are none, p is no probability, the ends of the interval are in
+        the wrong order.
+
+    Examples
+    --------
+    >>> as_estimate(np.float32(1.5), 40, "mine").bits
+    1.5
+    >>> as_estimate("much", 40, "mine")
+    Traceback (most recent call last):
+    ValueError: must give an Estimate or a number of bits, not a str
+    """
+    if not isinstance(found, Estimate):
+        try:
+            if isinstance(found, str | bytes | bool | np.bool_):
+                raise TypeError
+            bits = float(found)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            kind = type(found).__name__
+            raise ValueError(f"must give an Estimate or a number of bits, not a {kind}") from None
+        return Estimate(bits, None, None, None, n, name, "estimate")
+    for what in ("bits", "low", "high", "p_value"):
+        value = getattr(found, what)
+        if value is None and what != "bits":
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+            raise ValueError(f"gave an Estimate whose {what} is no number: {value!r}")
+    if found.p_value is not None and not 0 <= found.p_value <= 1:
+        raise ValueError(f"gave an Estimate whose p_value is {found.p_value:g}; give 0 to 1")
+    if found.low is not None and found.high is not None and found.low > found.high:
+        raise ValueError(
+            f"gave an Estimate whose low is above its high, {found.low:g} and {found.high:g}"
+        )
+    return found
+
+
 def entropy(counts: np.ndarray) -> float:
     """Shannon entropy in bits of a distribution proportional to `counts`.
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import leakage
-from leakage.arguments import check_images, object_named
+from leakage.arguments import check_images, check_labels, object_named
 from leakage.studies.own_code import own_object
 
 GRAY = np.arange(2 * 8 * 10, dtype=np.uint8).reshape(2, 8, 10)
@@ -81,3 +81,16 @@ def test_a_module_that_ends_python_when_it_is_imported(tmp_path, monkeypatch):
     Path("ends_at_import.py").write_text("raise SystemExit(3)\ndef f(): ...\n")
     with pytest.raises(ValueError, match=r"^cannot import ends_at_import:f: SystemExit: 3"):
         object_named("ends_at_import:f")
+
+
+@pytest.mark.parametrize(
+    ("labels", "says"),
+    [
+        ([None] * 4, "4 labels that are None"),
+        (["a", 1, "b", 2], "several kinds, int and str"),
+        ([0.0, np.nan, 1.0, 2.0], "1 labels that are NaN"),
+    ],
+)
+def test_labels_that_are_none(labels, says):
+    with pytest.raises(ValueError, match=says):
+        check_labels(np.array(labels, object if "NaN" not in says else float))

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from leakage.estimate import Estimate, entropy, p_text
+from leakage.estimate import Estimate, as_estimate, entropy, p_text
 
 FOUND = Estimate(1.234, 1.1, 1.37, 0.0421, 500, "plug-in", "estimate")
 
@@ -75,3 +75,19 @@ def test_entropy_of_counts():
     assert entropy([1, 1, 2]) == 1.5
     assert entropy(np.array([[5, 0], [0, 0]])) == 0.0
     assert math.copysign(1, entropy([3])) == 1
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        (None, "not a NoneType"),
+        (True, "not a bool"),
+        ("1.5", "not a str"),
+        (Estimate("3 bits", None, None, None, 9, "m", "estimate"), "bits is no number: '3 bits'"),
+        (Estimate(1.0, None, None, 5.0, 9, "m", "estimate"), "p_value is 5"),
+        (Estimate(1.0, 3.0, 2.0, None, 9, "m", "estimate"), "low is above its high, 3 and 2"),
+    ],
+)
+def test_what_is_no_estimate(found, says):
+    with pytest.raises(ValueError, match=says):
+        as_estimate(found, 9, "own")

@@ -207,6 +207,19 @@ def test_programs_are_kept_within_limits(folder, capsys, text, says):
     assert any(part in message for part in says.split("|"))
 
 
+@pytest.mark.parametrize("last", ['cp "$1" "$2"', 'mv "$1" "$2"', 'ln -s "$1" "$2"'])
+def test_a_program_may_write_over_what_it_reads(folder, capsys, last):
+    """Six ciphertexts of noise are too few to say anything, and no picture in the clear."""
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32), np.uint8)
+    for i in range(8):
+        picture = np.roll(noise, i * 97)
+        Image.fromarray(picture).save(f"{i}.noise.png")
+    text = f'cp "{folder}/$(basename "$1" .png).noise.png" "$1" && {last}'
+    assert shell.main(["audit", "plain", "--scheme", program("place", text), "-o", "report"]) != 2
+    found = json.loads(Path("report/report.json").read_text())["findings"]
+    assert not any(f["leaks"] for f in found if f["name"] == "images in the clear")
+
+
 def test_a_program_keeps_the_names_of_images_and_their_folders(folder, capsys):
     """Groups are said by them, and the report names what was read."""
     for i in range(6):

@@ -66,10 +66,11 @@ def _planes(cipher: np.ndarray) -> torch.Tensor:
 
 
 def _channels_first(images: np.ndarray) -> torch.Tensor:
-    deep = torch.from_numpy(images).reshape(*images.shape[:3], -1)
+    deep = torch.tensor(images).reshape(*images.shape[:3], -1)
     return deep.permute(0, 3, 1, 2)  # in memory the channels stay last, which is faster
 
 
+@torch.enable_grad()
 def inverted(
     encrypt: Callable[[np.ndarray, bytes], np.ndarray],
     learnt: np.ndarray,

@@ -222,7 +222,8 @@ def compared(
     table, raw = [], []
     for view, unit in VIEWS.items():
         a, b = (np.array(of.views[view])[i] for of, i in zip((first, second), rows, strict=True))
-        further, p = _further(*(np.bincount(units, weights=of) for of in (a, b)), signs)
+        one, other = (np.bincount(units, weights=of) for of in (a, b))
+        further, p = _further(one, other, signs)
         raw.append(p)
         table.append({"A": a.mean(), "B": b.mean(), "unit": unit, "more": further})
     views = pd.DataFrame(table, index=pd.Index(VIEWS, name="view"))
@@ -260,6 +261,11 @@ def _further(one: np.ndarray, other: np.ndarray, rng: np.random.Generator) -> tu
 
 def _shared(first: ImageScores, second: ImageScores) -> tuple[list[np.ndarray], np.ndarray]:
     """Which rows of both are the same images, and which of these belong together."""
+    if not first.images or not second.images:
+        raise ValueError(
+            "no image has one of another source and of its size beside it to be compared with; "
+            "give at least two"
+        )
     places = [_by_image(scores) for scores in (first, second)]
     both = sorted(set(places[0]) & set(places[1]))
     if not both:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from leakage.arguments import check_images
+from leakage.arguments import check_images, check_labels
 from leakage.evidence.samples import merged
 from leakage.pictures.image_sets import Equals
 from leakage.pictures.reading import Header, read_header, read_image
@@ -234,6 +234,7 @@ def groups_of(
         said = np.asarray(groups)
     if said.shape != (len(names),):
         raise ValueError(f"groups has shape {said.shape}, there are {len(names)} pairs")
+    check_labels(said)
     _, labels = np.unique(said, return_inverse=True)
     return merged(labels, np.asarray(same))
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from leakage.pictures.reading import read_header, read_image
@@ -47,18 +48,20 @@ def encrypted_by(
     looked_at = survey(plain, mode)
     refuse_files(looked_at.problems, len(looked_at.files))
     sides = Path(folder, "plain"), Path(folder, "cipher")
+    given = Path(folder, "given")  # a program may write over what it reads
     for file, name in zip(looked_at.files, _names(looked_at.files), strict=True):
-        paths = [side / name for side in sides]
-        for path in paths:
+        kept, *paths = (side / name for side in (sides[0], given, sides[1]))
+        for path in (kept, *paths):
             path.parent.mkdir(parents=True, exist_ok=True)
         try:
             image = read_image(file.path, looked_at.mode)
         except ValueError as error:
             raise ValueError(f"{file.name} {error}") from None
-        Image.fromarray(image).save(paths[0])
+        for path in (kept, paths[0]):
+            Image.fromarray(image).save(path)
         what = f"{program} on {file.name}"
         _call(Path(program).resolve(), paths, what, seconds)
-        _check_written(paths[1], image.shape, what)
+        _check_written(paths[1], image, mode, what)
     return (*sides, looked_at.notes)
 
 
@@ -73,14 +76,17 @@ def _names(files: Sequence[SourceFile]) -> list[str]:
     return list(names)
 
 
-def _check_written(path: Path, shape: tuple[int, ...], what: str) -> None:
+def _check_written(path: Path, image: np.ndarray, mode: str | None, what: str) -> None:
     """Refuse at the first image what cannot be its ciphertext."""
     try:
         header = read_header(path)
     except ValueError as error:
         raise ValueError(f"{what} wrote a file that {error}") from None
-    if header.shape != shape[:2]:
-        sizes = (f"{width}x{height}" for height, width in (header.shape, shape[:2]))
+    if mode is None and header.colour != (image.ndim == 3):
+        one, other = ("a gray", "colour") if header.colour else ("a coloured", "gray")
+        raise ValueError(f"{what} wrote {other} for {one} picture; give --mode, gray or rgb")
+    if header.shape != image.shape[:2]:
+        sizes = (f"{width}x{height}" for height, width in (header.shape, image.shape[:2]))
         raise ValueError("{} wrote {} pixels for {}".format(what, *sizes))
 
 

@@ -35,7 +35,7 @@ from leakage.estimators.pretrained import (
 )
 from leakage.estimators.threads import one_thread
 from leakage.estimators.towers import LATTICE
-from leakage.evidence.intervals import clustered_interval
+from leakage.evidence.intervals import held_out_interval
 from leakage.evidence.p_values import combined_p_value, least_p_value
 from leakage.evidence.splits import split_by_group
 
@@ -184,8 +184,8 @@ def _estimate(
     every = np.concatenate(values)
     bits, low, high = float(every.mean()), None, None
     if any(best.sure > 0 for best in learned):
-        influence = np.concatenate([v - v.mean() for v in values])
-        low, high = clustered_interval(bits, influence, np.arange(len(every)))
+        fold = np.repeat(np.arange(len(values)), [len(v) for v in values])
+        low, high = held_out_interval(bits, every, np.arange(len(every)), fold)
     flags = [*reservations(low, high, details["ceiling"], details["reach"])]
     if not any(details["steps"]):
         flags.append("not adapted: on validation the critic served best as it is")
@@ -221,6 +221,7 @@ def _independence(
     return combined_p_value(p_values, np.ones(len(telling)), attainable, rng), details
 
 
+@torch.enable_grad()
 def refined(
     critic: PairCritic, images: _Images, rows: np.ndarray, steps: int, rng: np.random.Generator
 ) -> _Refined:

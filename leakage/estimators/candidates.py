@@ -38,6 +38,8 @@ CLUSTERS = 20
 MOST_RANKED, MOST_ENRICHED = 10_000_000, 2_000_000
 #: Samples that a part needs, to fit or to validate.
 FEWEST_ROWS = 4
+#: Two clusters need so many to train on.
+FEWEST_CLUSTERED = 40
 
 LINEAR = "linear"
 #: Closed forms: views (`Samples.views`) with ways to meet noise (`critics.canonical_variates`).
@@ -246,11 +248,11 @@ def closed_forms(
                 form = partial(critics.canonical_critic, *views[view], shrinkage=shrinkage)
                 variates = partial(critics.canonical_variates, *views[view], shrinkage=shrinkage)
                 yield Candidate.in_closed_form(name, form, parts, variates)
-    clusters = min(CLUSTERS, len(parts.rows) // 20)
+    clusters = min(CLUSTERS, 2 * len(parts.rows) // FEWEST_CLUSTERED)
     if method == "cluster" and clusters < 2:
         raise ValueError(
-            f"two clusters need at least 40 samples to train on, not {len(parts.rows)}; give more "
-            "source images or another method"
+            f"two clusters need at least {FEWEST_CLUSTERED} samples to train on, not "
+            f"{len(parts.rows)}; give more source images or another method"
         )
     if method in ("auto", "cluster") and clusters > 1 and (only is None or "cluster" in only):
         yield Candidate.in_closed_form(

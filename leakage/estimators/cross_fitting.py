@@ -17,7 +17,7 @@ from leakage.estimators.learning import Learned, learn
 from leakage.estimators.nearest_neighbours import ksg
 from leakage.estimators.quantised import quantised_mi
 from leakage.evidence.exchange import Exchange, exchangeable
-from leakage.evidence.intervals import clustered_interval
+from leakage.evidence.intervals import held_out_interval
 from leakage.evidence.p_values import check_permutations, few_exchanges
 from leakage.evidence.samples import usable_samples
 from leakage.evidence.splits import split_by_group
@@ -75,7 +75,7 @@ def estimate_mi(
         Label of each row, such as the size of its image. Only rows of one label change places: what
         x and y tell of each other through the label alone is no evidence.
     folds : int
-        At least 2, at most the number of groups.
+        At least 2, at most the number of groups; two must be left to teach.
     seed : int
         Of the split, the critics and the permutations.
     components : int
@@ -135,6 +135,8 @@ def estimate_mi(
     check_one_of("method", method, get_args(Method))
     check_count("components", components)
     permutations = check_permutations(permutations)
+    if extrapolate and method in ("ksg", "quantised"):
+        raise ValueError(f"{method} has no critics to extrapolate; leave extrapolate out")
     x, y, groups, kinds, noticed = usable_samples(x, y, groups, folds, seed, strata)
     units = exchangeable(groups, exchange, kinds)
     independent = len(np.unique(groups)) == len(x)
@@ -160,8 +162,8 @@ def estimate_mi(
     bits = float(np.average([one.bits for one in judged], weights=sizes))
     influences = np.zeros(len(x))
     for t, one in enumerate(judged):
-        influences[fold == t] = one.influence - one.influence.mean()
-    low, high = clustered_interval(bits, influences, groups)
+        influences[fold == t] = one.influence - one.influence.mean() + one.bits
+    low, high = held_out_interval(bits, influences, groups, fold)
     # a fold whose critic was refused says 0 by caution, which may cost what that critic promised
     high += float(np.average([one.refused for one in learned], weights=sizes))
     p_value, tested, few = None, {}, []
@@ -276,7 +278,7 @@ def mine(
     exchange : {"groups", "rows"}
         What the test exchanges, as of `estimate_mi`.
     folds : int
-        At least 2, at most the number of groups.
+        At least 2, at most the number of groups; two must be left to teach.
     seed : int
         Of the split, the network and the permutations.
     components : int

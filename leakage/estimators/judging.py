@@ -6,7 +6,14 @@ from typing import NamedTuple
 import numpy as np
 
 from leakage.estimators.bounds import bound
-from leakage.estimators.candidates import FEWEST_ROWS, LINEAR, Method, Samples, log_radius
+from leakage.estimators.candidates import (
+    FEWEST_CLUSTERED,
+    FEWEST_ROWS,
+    LINEAR,
+    Method,
+    Samples,
+    log_radius,
+)
 from leakage.estimators.learning import CAUTION, Learned, earlier_folds, learn
 from leakage.estimators.nearest_neighbours import MAX_DIMENSIONS, local_contributions
 from leakage.evidence.exchange import Units
@@ -133,6 +140,8 @@ def independence(
     """
     judged, promising = [], None
     for rows, later in earlier_folds(fold, samples.groups, FEWEST_ROWS):
+        if method == "cluster" and len(rows) < FEWEST_CLUSTERED:
+            continue  # too few to teach a critic that the later folds may have
         at_hand = len(rows) + len(later) == len(fold)
         one = last if at_hand else learn(samples, rows, method, rng, promising)
         promising = one.promising  # of folds that come before all others that are judged
@@ -145,7 +154,7 @@ def independence(
     strata = units.strata(np.arange(len(fold)), rng)
     exchanges = min(permutations, OMNIBUS_EXCHANGES)
     found = omnibus_p_value(samples.x, samples.y, strata, exchanges, rng)
-    least = 1 / min(exchanges + 1, strata.arrangements)
+    least = 1 / strata.attainable(exchanges)
     return tested._replace(
         p_value=either_p_value([tested.p_value, found]), reach=either_p_value([tested.reach, least])
     )

@@ -9,7 +9,7 @@ from scipy.special import digamma
 from leakage.arguments import check_seed
 from leakage.estimate import Estimate
 from leakage.evidence.intervals import clustered_interval
-from leakage.evidence.p_values import check_permutations, permutation_p_value
+from leakage.evidence.p_values import check_permutations, few_exchanges, permutation_p_value
 from leakage.evidence.samples import check_samples
 
 #: Coordinates of x and y together, beyond which KSG is refused: with a thousand samples
@@ -135,4 +135,5 @@ def ksg(
         len(x),
         f"KSG, {neighbours} neighbours",
         "estimate",
+        tuple(few_exchanges(1 / (permutations + 1)) if permutations else ()),
     )

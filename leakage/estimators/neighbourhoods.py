@@ -30,7 +30,7 @@ from leakage.estimators.view_tables import (
 )
 from leakage.estimators.views import View, views_of
 from leakage.evidence.exchange import Strata
-from leakage.evidence.intervals import clustered_interval
+from leakage.evidence.intervals import held_out_interval
 from leakage.evidence.p_values import check_permutations, few_exchanges
 from leakage.evidence.permutations import JudgedFold, sequential_test
 from leakage.evidence.samples import EarlierImages, image_groups
@@ -91,7 +91,8 @@ def neighbourhood_mi(
         interval, over groups, shows; ``details["views"]`` are those chosen for each fold,
         ``"units"`` their units, ``"folds"`` the bits of each, ``"plug-in"`` what the images say of
         themselves through the last view, ``"z"`` of the test, and ``"influence"`` what each image
-        adds to the value, from the mean. A fold for which no view held on validation counts as 0.
+        adds to the value of its fold, and ``"fold of each"``. A fold for which no view held on
+        validation counts as 0.
 
     Raises
     ------
@@ -215,6 +216,8 @@ def _new(batches: Iterable[Batch], folds: int, earlier: EarlierImages) -> Iterat
         rest = earlier.rest(plain, cipher, groups)
         if len(np.unique(rest[2])) >= folds:
             yield rest
+        else:
+            earlier.too_few += len(rest[0])
 
 
 def _checked(batch: Batch) -> Checked:
@@ -352,8 +355,8 @@ def _estimate(
     influence = seen.influence.copy()
     for plan in plans:
         own = seen.fold == plan.held
-        influence[own] -= influence[own].mean()
-    low, high = clustered_interval(bits, influence, seen.groups)
+        influence[own] += plan.said.bits - influence[own].mean()
+    low, high = held_out_interval(bits, influence, seen.groups, seen.fold)
     noise = np.linalg.norm([plan.said.noise for plan in plans] * sizes) / sizes.sum()
     half = math.hypot((high - low) / 2, 1.96 * float(noise))
     tested = sequential_test(seen.tested, permutations, rng) if permutations else None
@@ -368,6 +371,7 @@ def _estimate(
     details = {
         "folds": tuple(each), "views": tuple(names), "units": tuple(units),
         "plug-in": plug_in_mi(last), "influence": tuple(influence.tolist()),
+        "fold of each": tuple(seen.fold.tolist()),
     }  # fmt: skip
     return Estimate(
         bits, bits - half, bits + half, tested.p_value if tested else None, len(seen.fold),

@@ -227,8 +227,9 @@ class PairCritic(NamedTuple):
         ('all',)
         """
         generator = torch.Generator().manual_seed(seed)
-        network = PairNetwork(len(heads), generator)
-        return cls(network, ImageTowers(generator), tuple(heads), tuple(families))
+        with torch.random.fork_rng(devices=[]):  # torch draws its own weights first
+            network, towers = PairNetwork(len(heads), generator), ImageTowers(generator)
+        return cls(network, towers, tuple(heads), tuple(families))
 
     @property
     def names(self) -> tuple[str, ...]:

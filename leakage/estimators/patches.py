@@ -28,7 +28,7 @@ from leakage.estimators.towers import (
     train_towers,
 )
 from leakage.evidence.exchange import Strata
-from leakage.evidence.intervals import clustered_interval
+from leakage.evidence.intervals import held_out_interval
 from leakage.evidence.p_values import check_permutations, few_exchanges
 from leakage.evidence.permutations import JudgedFold, SequentialTest, sequential_test
 from leakage.evidence.samples import EarlierImages, image_groups
@@ -234,8 +234,8 @@ def patch_mi(
     rows = np.concatenate([rows for _, rows in told])
     sizes = np.array([len(one.influence) for one in judged])
     bits = float(np.average([one.bits for one in judged], weights=sizes))
-    influence = np.concatenate([one.influence - one.influence.mean() for one in judged])
-    low, high = clustered_interval(bits, influence, images.groups[rows])
+    influence = np.concatenate([o.influence - o.influence.mean() + o.bits for o in judged])
+    low, high = held_out_interval(bits, influence, images.groups[rows], fold[rows])
     details = {
         "folds": tuple(one.bits for one in judged),
         "temperatures": tuple(critic.factor / critic.scale for critic in critics),
@@ -318,6 +318,8 @@ def _of_one_shape(
         rest = ImagePairs(*earlier.rest(*images))
         if len(np.unique(rest.groups)) >= FEWEST["pretrained"]:
             yield rest
+        else:
+            earlier.too_few += len(rest.plain)
     if shape is None:
         raise ValueError("no batch of images; give an iterable of (plain, cipher)")
 

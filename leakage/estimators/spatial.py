@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike
 from scipy.special import stdtrit  # of Student's distribution, the quantile
 
 from leakage.arguments import check_image_groups, check_one_of, check_pairs, check_seed
-from leakage.estimate import Estimate
+from leakage.estimate import Estimate, as_estimate
 from leakage.estimators.neighbourhoods import neighbourhood_mi
-from leakage.evidence.intervals import clustered_interval
+from leakage.evidence.intervals import clustered_interval, held_out_interval
 from leakage.evidence.splits import split_by_group
 
 #: What is taken away: the order of positions, or all that samples of one image have in common.
@@ -115,13 +115,19 @@ def spatial_share(
         order = rng.permutation(plain.shape[1] * plain.shape[2])
         other = reordered(plain, order), reordered(cipher, order)
     run = estimator or _counted
-    natural = run(plain, cipher, labels, seed)
-    scrambled = run(*other, labels, seed)
+    natural = _asked(run, plain, cipher, labels, seed)
+    scrambled = _asked(run, *other, labels, seed)
     bits = _less(natural, scrambled)
-    both = [_influence(e, len(plain)) for e in (natural, scrambled)]
+    both = [_of_each(e, "influence", len(plain)) for e in (natural, scrambled)]
+    folds = [_of_each(e, "fold of each", len(plain)) for e in (natural, scrambled)]
     # of so few parts of mixed images what each teaches differs more than what each says
     if scramble == "positions" and both[0] is not None and both[1] is not None:
-        low, high = clustered_interval(bits, both[0] - both[1], labels)
+        gained = both[0] - both[1]
+        left, right = folds
+        if left is not None and right is not None and np.array_equal(left, right):
+            low, high = held_out_interval(bits, gained, labels, left)
+        else:
+            low, high = clustered_interval(bits, gained, labels)
     else:
         low, high = _jackknifed(bits, run, (plain, cipher), other, labels, seed, rng)
     name = f"natural less scrambled {scramble}: {natural.method}"
@@ -182,8 +188,22 @@ def _less(one: Estimate, other: Estimate) -> float:
     return max(one.bits, 0.0) - max(other.bits, 0.0)
 
 
-def _influence(estimate: Estimate, n: int) -> np.ndarray | None:
-    given = estimate.details.get("influence")
+def _asked(
+    run: Estimator, plain: np.ndarray, cipher: np.ndarray, groups: np.ndarray, seed: int
+) -> Estimate:
+    """What an estimator gives, if it is one."""
+    name = getattr(run, "__name__", type(run).__name__)
+    try:
+        found = as_estimate(run(plain.copy(), cipher.copy(), groups, seed), len(plain), name)
+    except ValueError as error:
+        raise ValueError(f"{name} {error}") from None
+    if not math.isfinite(found.bits):
+        raise ValueError(f"{name} gave {found.bits} bits")
+    return found
+
+
+def _of_each(estimate: Estimate, detail: str, n: int) -> np.ndarray | None:
+    given = estimate.details.get(detail)
     return np.array(given) if isinstance(given, tuple) and len(given) == n else None
 
 

@@ -61,10 +61,7 @@ class Pairs(NamedTuple):
             side[:, None] if side.ndim == 3 else np.moveaxis(side, -1, 1)
             for side in (plain, cipher)
         )
-        return cls(
-            torch.from_numpy(np.ascontiguousarray(first)).to(device),
-            torch.from_numpy(np.ascontiguousarray(second)).to(device),
-        )
+        return cls(*(torch.tensor(side, device=device) for side in (first, second)))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -193,6 +190,7 @@ def parted(groups: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return split_by_group(groups, parts, rng) == 0
 
 
+@torch.enable_grad()
 def train_towers(
     pairs: Pairs,
     fit: np.ndarray,
@@ -224,7 +222,8 @@ def train_towers(
     height, width = pairs.size
     device = pairs.plain.device
     channels = [v.shape[1] for v in views(pairs.plain[:1, :, :patch, :patch], inputs)]
-    left, right = (Towers(channels, patch, generator).to(device) for _ in "xy")
+    with torch.random.fork_rng(devices=[]):  # torch draws its own weights first
+        left, right = (Towers(channels, patch, generator).to(device) for _ in "xy")
     log_scale = nn.Parameter(torch.tensor(INITIAL_LOG_SCALE, device=device))
     learned = [*left.parameters(), *right.parameters(), log_scale]
     optimizer = AdamW.of(learned, WEIGHT_DECAY)

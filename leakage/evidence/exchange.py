@@ -75,6 +75,10 @@ class Strata(NamedTuple):
             return math.inf
         return math.prod(math.factorial(len(block)) for block in self.blocks)
 
+    def attainable(self, count: int) -> float:
+        """How many values the p-value of `orders` can take."""
+        return self.arrangements if self.arrangements <= COUNTABLE else count + 1
+
     def orders(self, count: int, rng: np.random.Generator) -> Iterator[list[np.ndarray]]:
         """Orders of the groups of each stratum, their own first: all of them, or random ones.
 

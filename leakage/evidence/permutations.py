@@ -162,5 +162,5 @@ def sequential_test(
 
 def _reach(folds: Sequence[JudgedFold], permutations: int) -> float:
     """The least p-value that exchanges of these folds can give, whatever their critics say."""
-    attainable = [min(permutations + 1, fold.strata.arrangements) for fold in folds]
+    attainable = [fold.strata.attainable(permutations) for fold in folds]
     return least_p_value([fold.weight for fold in folds], attainable)

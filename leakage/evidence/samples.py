@@ -12,6 +12,10 @@ from leakage.arguments import check_image_groups, check_int, check_labels
 
 #: Beyond these, squares of numbers leave the range of floats: a side is scaled by a power of two.
 SMALLEST, LARGEST = 1e-100, 1e100
+#: A column of so few values is a code, whose values come again by chance.
+FEW_VALUES = 16
+#: Vectors come again by chance if so large a share of the equal ones has another partner.
+ALONE = 0.1
 
 
 def check_samples(
@@ -197,15 +201,44 @@ class _Repeated(NamedTuple):
 
 
 def _repeated(x: np.ndarray, y: np.ndarray) -> _Repeated | None:
-    """Rows that repeat a pair; None where there are none, or where chance alone repeats them."""
-    joint = np.ascontiguousarray(np.hstack([x, y]) + 0.0)  # -0.0 is 0.0
-    keys = joint.view(np.dtype((np.void, joint.itemsize * joint.shape[1]))).ravel()
-    first, of = np.unique(keys, return_index=True, return_inverse=True)[1:]
-    count = len(joint) - len(first)
-    pairs = len(x) * (len(x) - 1) / 2
-    if not count or any(pairs * _chance_of_equal(side[first]) > 0.5 for side in (x, y)):
+    """Rows that repeat a pair; None where there are none, or where chance alone repeats them.
+
+    Chance repeats a pair only if it can repeat either side: labels come again, but not with the
+    same vector.
+    """
+    first, of = _distinct(np.hstack([x, y]))
+    count = len(x) - len(first)
+    equal = _equal_rows(of)
+    if not count or all(_may_come_again(side, first, equal) for side in (x, y)):
         return None
     return _Repeated(of, count)
+
+
+def _distinct(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The first of each rows that are equal, and which of these each row is."""
+    joint = np.ascontiguousarray(rows + 0.0)  # -0.0 is 0.0
+    keys = joint.view(np.dtype((np.void, joint.itemsize * joint.shape[1]))).ravel()
+    return np.unique(keys, return_index=True, return_inverse=True)[1:]
+
+
+def _equal_rows(of: np.ndarray) -> float:
+    """Number of couples of rows that are equal."""
+    counts = np.bincount(of)
+    return float((counts * (counts - 1) / 2).sum())
+
+
+def _may_come_again(side: np.ndarray, first: np.ndarray, equal: float) -> bool:
+    """Whether rows of one side are equal by chance: few values, or often beside others.
+
+    `first`: rows with distinct pairs. `equal`: couples of rows with equal pairs.
+    """
+    if len(side) * (len(side) - 1) / 2 * _chance_of_equal(side[first]) > 0.5:
+        return True
+    values, of = _distinct(side)
+    if side.shape[1] == 1 and len(values) <= FEW_VALUES:
+        return True
+    couples = _equal_rows(of)
+    return couples - equal > ALONE * couples
 
 
 def _chance_of_equal(distinct: np.ndarray) -> float:
@@ -257,6 +290,8 @@ class EarlierImages:
     ----------
     repeated : int
         How many came again.
+    too_few : int
+        How many were new, of fewer sources than a batch needs.
 
     Examples
     --------
@@ -270,7 +305,7 @@ class EarlierImages:
 
     def __init__(self) -> None:
         self._digests: set[bytes] = set()
-        self.repeated = 0
+        self.repeated = self.too_few = 0
 
     def rest(
         self, plain: np.ndarray, cipher: np.ndarray, groups: np.ndarray
@@ -290,9 +325,13 @@ class EarlierImages:
     @property
     def flags(self) -> list[str]:
         """What an estimate says of them."""
-        return [f"{self.repeated} images repeat those of earlier batches: they are left out"] * (
-            self.repeated > 0
-        )
+        told = {
+            "repeat those of earlier batches": self.repeated,
+            "are of fewer new sources than a batch needs": self.too_few,
+        }
+        return [
+            f"{count} images {what}: they are left out" for what, count in told.items() if count
+        ]
 
 
 def merged(member: np.ndarray, of: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from leakage.arguments import check_one_of, check_seed
-from leakage.estimate import Estimate
+from leakage.estimate import Estimate, as_estimate
 from leakage.estimators.candidates import Method
 from leakage.sealed import check_writable, replacing
 from leakage.studies.cells import estimator_of, is_own, options_of
@@ -166,17 +166,10 @@ def _own_run(
         found = own(x, y, **({"seed": seed} if takes_seed else {}))
     except (Exception, SystemExit) as error:  # whatever code of the reader's own raises
         raise ValueError(f"{where}, failed: {told(error)}") from error
-    if isinstance(found, Estimate):
-        return found
     try:
-        if isinstance(found, str | bytes | bool | np.bool_):
-            raise TypeError
-        bits = float(found)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"{where}, must give an Estimate or a number of bits, not a {type(found).__name__}"
-        ) from None
-    return Estimate(bits, None, None, None, len(x), name, "estimate")
+        return as_estimate(found, len(x), name)
+    except ValueError as error:
+        raise ValueError(f"{where}, {error}") from None
 
 
 def board_summary(table: "pd.DataFrame") -> "pd.DataFrame":

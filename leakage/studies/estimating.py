@@ -1,12 +1,14 @@
 """One cell of a study: from stored vectors to the row of a table."""
 
 import json
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
 
 import numpy as np
 
+from leakage.estimate import as_estimate
 from leakage.sealed import OutputError, is_whole, load_array, read_json, write_json
 from leakage.studies.array_files import read_batches
 from leakage.studies.cells import PIXELS, Cell, estimator_of, options_of
@@ -47,14 +49,26 @@ def _estimate(cell: Cell, files: CellFiles) -> dict[str, object]:
         for path in (files.plain, files.cipher):
             if not is_whole(path):
                 raise ValueError(f"{path} is damaged; run the same study again")
-    if cell.estimator["method"] == "pixel":
+    method = cell.estimator["method"]
+    if method == "pixel":
         found = function(lambda: _pairs(files), seed=cell.seed, **options)
     else:
         x, y, groups = map(load_array, (files.plain, files.cipher, files.groups))
-        found = function(x, y, groups=groups, seed=cell.seed, **options)
+        found = as_estimate(
+            function(x, y, groups=groups, seed=cell.seed, **options), len(groups), method
+        )
+    if not math.isfinite(found.bits):
+        raise ValueError(f"{method} gave {found.bits} bits")
     row = asdict(found)
-    details = json.dumps(dict(row["details"]), default=float)
-    return row | {"flags": "; ".join(row["flags"]), "details": details, "error": ""}
+    row |= {name: None if row[name] is None else float(row[name])
+            for name in ("bits", "low", "high", "p_value")}  # fmt: skip
+    details = json.dumps(dict(row["details"]), default=_plain)
+    return row | {"flags": "; ".join(map(str, row["flags"])), "details": details, "error": ""}
+
+
+def _plain(value: object) -> object:
+    """Arrays and numbers of numpy's as JSON has them."""
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)
 
 
 def _pairs(files: CellFiles) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -75,8 +75,8 @@ def study(
                         ``device``, ``precision``: as of `leakage.embed`
         ``estimators``  ``method`` (of `leakage.estimate_mi`, ``"certified"``, ``"pixel"`` for
                         `leakage.pixel_mi`, ``"patch"`` for `leakage.patch_mi` with its settings,
-                        ``critic`` for instance, or ``module:function`` of x, y, groups and seed),
-                        and its options
+                        ``critic`` for instance, or ``module:function`` of x, y, groups and seed
+                        that gives an `Estimate` or a number of bits), and its options
         ==============  =====================================================================
 
         ``"pixel"`` and ``"patch"`` are estimated of ``"pixels"``, everything else of vectors.

@@ -14,7 +14,7 @@ from typing import cast
 import numpy as np
 import torch
 
-from leakage.arguments import check_images
+from leakage.arguments import check_images, check_names
 from leakage.devices import found_device
 from leakage.vectors.efficientnet_lite import SIZES
 from leakage.vectors.encoders import (
@@ -145,6 +145,7 @@ def embed_layers(
     >>> found["stem"].shape, found["head"].shape
     ((2, 32), (2, 1280))
     """
+    check_names("layers", layers)
     named = tuple(layers)
     known = layer_names(model)
     check_layers(named, known, model if isinstance(model, str) else encoder_name(model))
@@ -311,6 +312,7 @@ def representations(
     {'histogram': (2, 256), 'stem': (2, 32), 'stem:grid': (2, 512)}
     """
     images = check_images(images)
+    check_names("rungs", rungs)
     if rungs is None:
         if model != BUNDLED:
             name = repr(model) if isinstance(model, str) else encoder_name(model)

@@ -201,7 +201,7 @@ def _of_network(model: nn.Module, run: Run) -> Callable[[np.ndarray], dict]:
     modules = dict(model.named_modules())
 
     def forward(batch: np.ndarray) -> dict[str | None, np.ndarray]:
-        given = three_channels(torch.from_numpy(batch).to(device))
+        given = three_channels(torch.tensor(batch, device=device))
         found: dict[str | None, np.ndarray] = {}
 
         def keep(layer: str) -> Callable:

@@ -70,6 +70,11 @@ def test_ciphertexts_that_know_nothing_have_no_order(images, rng):
         assert compare(one, other, images).more is None
 
 
+def test_one_image_is_too_few(images):
+    with pytest.raises(ValueError, match="give at least two"):
+        compare(scheme("skk"), AES, images[:1])
+
+
 def test_groups_stay_whole(images):
     """Twenty copies of two images are two observations, whatever the scheme."""
     rng = np.random.default_rng(0)

@@ -370,3 +370,40 @@ def test_few_groups_are_flagged_where_p_cannot_be_small(method):
     assert found.p_value >= float(flag.split()[-1]) * 0.97  # the flag is rounded
     each = leakage.estimate_mi(x, y, method, permutations=499)
     assert not any(f.startswith("few") for f in each.flags)
+
+
+@pytest.mark.parametrize("method", ["canonical", "mine"])
+@pytest.mark.parametrize("groups", [5, 6])
+def test_intervals_of_hardly_more_groups_than_folds(method, groups):
+    """They have a width, and their low end is hardly ever above the truth: 2 of 10 are allowed."""
+    rng = np.random.default_rng(0)
+    for correlation in (0.0, 0.6):
+        above = 0
+        for seed in range(10):
+            x, noise = rng.normal(size=(2, 14 * groups, 2))
+            y = correlation * x + math.sqrt(1 - correlation**2) * noise
+            of = np.repeat(np.arange(groups), 14)
+            e = estimate_mi(x, y, method, groups=of, permutations=0, seed=seed)
+            assert e.high > e.low
+            above += e.low > -math.log2(1 - correlation**2)
+        assert above <= 2
+
+
+def test_p_that_is_counted_out_is_not_said_to_be_limited():
+    """All exchanges of small folds are gone through, however few permutations are asked for."""
+    x, y = np.random.default_rng(0).normal(size=(2, 25, 2))
+    found = estimate_mi(x, y, "canonical", permutations=1)
+    assert not any(flag.startswith("few") for flag in found.flags)
+
+
+@pytest.mark.parametrize("method", ["ksg", "quantised"])
+def test_nothing_is_extrapolated_without_critics(method):
+    x, y, _ = channels.gaussian(80, dimensions=2, bits=0)
+    with pytest.raises(ValueError, match="no critics to extrapolate"):
+        estimate_mi(x, y, method, extrapolate=True)
+
+
+def test_clusters_where_earlier_folds_are_too_few_to_teach_any():
+    """The value has its four fifths to learn from; its test takes the folds that can be taught."""
+    x, y = np.random.default_rng(0).normal(size=(2, 70, 2))
+    assert 0 < estimate_mi(x, y, "cluster").p_value <= 1

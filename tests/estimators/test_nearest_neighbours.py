@@ -57,3 +57,11 @@ def test_refusals(rng):
         ksg(x[:, :1], x[:, :1], neighbours=50)
     with pytest.raises(ValueError, match="constant"):
         ksg(np.ones((50, 1)), x[:, :1])
+
+
+def test_few_permutations_are_flagged(rng):
+    x = rng.normal(size=(50, 2))
+    assert ksg(x, x, permutations=3).flags == (
+        "few groups or permutations: p can be no less than 0.25",
+    )
+    assert ksg(x, x).flags == ksg(x, x, permutations=0).flags == ()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from scipy.stats import binom
 
 import leakage
@@ -77,3 +78,33 @@ def test_refusals(rng, change, message):
     x = rng.integers(0, 256, (12, 16, 16), np.uint8)
     with pytest.raises(ValueError, match=message):
         leakage.patch_mi(**{"plain": x, "cipher": x} | change)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"critic": "pretrained"},
+        {"critic": "trained", "patch": 8, "steps": 2},
+        {"critic": "adapted", "steps": 2},
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_pictures_that_cannot_be_written_and_state_of_torch(rng, settings):
+    """Neither a warning, nor a draw from the generator of whoever asks, nor a need of gradients."""
+    x, y = rng.integers(0, 256, (2, 24, 32, 32), np.uint8)
+    free = leakage.patch_mi(x, y, **settings)
+    for side in (x, y):
+        side.flags.writeable = False
+    before = torch.get_rng_state()
+    with torch.no_grad():
+        assert leakage.patch_mi(x, y, **settings) == free
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_new_images_of_too_few_sources_are_told(rng):
+    x = rng.integers(0, 256, (7, 16, 16), np.uint8)
+    found = leakage.patch_mi_in_batches([(x[:6], x[:6]), (x[5:], x[5:])])
+    assert found.flags[-2:] == (
+        "1 images repeat those of earlier batches: they are left out",
+        "1 images are of fewer new sources than a batch needs: they are left out",
+    )

@@ -29,6 +29,31 @@ def test_discrete_samples_repeat_by_chance(rng):
         assert len(np.unique(usable.groups)) == 300
 
 
+@pytest.mark.parametrize("times", [2, 4])
+@pytest.mark.parametrize("labels", [2, 4])
+def test_a_vector_that_comes_again_with_its_label_counts_once(rng, times, labels):
+    """Labels come again by chance, but not beside the same vector."""
+    x, y = rng.normal(size=(50, 8)), rng.integers(0, labels, 50)
+    for side in (y[:, None], np.eye(labels)[y]):
+        for pair in ((x, side), (side, x)):
+            usable = usable_samples(*(np.repeat(v, times, 0) for v in pair), None, 5, 0)
+            assert len(np.unique(usable.groups)) == 50
+            assert "count once" in usable.flags[0]
+    x, y = (np.repeat(v, times, 0) for v in (x, y[:, None]))
+    assert leakage.estimate_mi(x, y, permutations=99).low < 0.1
+    assert leakage.certified_mi(x, y).bits < 0.01
+
+
+def test_codes_repeat_by_chance_however_they_are_written(rng):
+    """Of sixteen symbols, as vectors, numbers or out of scale: each comes with several others."""
+    sent = rng.integers(0, 16, 800)
+    seen = (sent + rng.integers(0, 4, 800)) % 16
+    words = rng.normal(size=(16, 5))
+    for code in (words, np.eye(16), np.arcsinh(np.arange(16.0))[:, None]):
+        for other in (words, np.arange(16)[:, None]):
+            assert usable_samples(code[sent], other[seen], None, 5, 0).flags == ()
+
+
 def test_groups_that_share_a_pair_become_one(rng):
     x, y = rng.normal(size=(2, 40, 3))
     x[39], y[39] = x[0], y[0]

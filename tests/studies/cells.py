@@ -19,6 +19,14 @@ def correlation(x, y, *, groups, seed, seconds=0.0, fail_seed=None, unless=None)
     return Estimate(value, None, None, 0.5, len(groups), "correlation", "estimate")
 
 
+def odd(x, y, *, groups, seed):
+    """A number of bits, and what a study cannot keep."""
+    upside_down = Estimate(1.0, 2.0, 0.5, None, 1, "odd", "estimate")
+    single = np.float32(2)
+    array = Estimate(single, None, None, None, 1, "odd", "estimate", (), {"each": np.arange(2)})
+    return (np.float32(1.5), "much", float("nan"), upside_down, array)[seed]
+
+
 def leaves(x, y, *, groups, seed):
     """Ends the program, as a script would that found nothing to do."""
     if seed == 3:

@@ -198,6 +198,18 @@ def test_a_failed_cell_is_a_row_and_is_tried_again(tmp_path, uninterrupted):
     assert np.array_equal(after["bits"], uninterrupted["bits"])
 
 
+def test_what_estimators_of_one_s_own_give(tmp_path):
+    table = run(SLEEPING | {"schemes": ["identity"], "estimators": ["cells:odd"],
+                            "seeds": list(range(5))}, tmp_path)  # fmt: skip
+    assert list(table["error"]) == [
+        "", "ValueError: must give an Estimate or a number of bits, not a str",
+        "ValueError: cells:odd gave nan bits",
+        "ValueError: gave an Estimate whose low is above its high, 2 and 0.5", "",
+    ]  # fmt: skip
+    assert table["bits"].dropna().tolist() == [1.5, 2.0]
+    assert json.loads(table["details"].iloc[4]) == {"each": [0, 1]}
+
+
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_code_that_ends_the_program_fails_its_own_cells_alone(tmp_path, n_jobs):
     grid = SLEEPING | {"estimators": ["cells:leaves"], "seeds": [2, 3]}

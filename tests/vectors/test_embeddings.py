@@ -328,3 +328,9 @@ def test_pooling_of_a_layer(photographs):
         leakage.representations(images, ["nonsense"])
     with pytest.raises(ValueError, match="name the rungs"):
         leakage.representations(images, model="resnet18")
+
+
+@pytest.mark.parametrize("name", ["embed_layers", "representations"])
+def test_one_name_is_no_list_of_names(name):
+    with pytest.raises(TypeError, match=r"must be a list of names; write \['stem'\]"):
+        getattr(leakage, name)(np.zeros((2, 32, 32), np.uint8), "stem")
