@@ -236,7 +236,7 @@ def images_in(pixels: int, images: np.ndarray | torch.Tensor) -> int:
 def _on_device(images: np.ndarray, step: int, device: str) -> Iterator[torch.Tensor]:
     """Batches of images; on their way to a GPU while it computes on the one before."""
     for start in range(0, len(images), step):
-        batch = torch.tensor(np.ascontiguousarray(images[start : start + step]))
+        batch = torch.from_numpy(np.array(images[start : start + step]))
         if device != "cpu":
             batch = batch.pin_memory().to(device, non_blocking=True)
         yield batch
