@@ -23,6 +23,7 @@ from leakage.audits.uneven import CoupledDifferences
 from leakage.pictures.value_counts import value_counts
 
 _SUMS = (4, 8, 16, 32)  # sides of blocks whose sums are compared, each a multiple of the last
+_ALL = 0.95  # of the equal blocks of an image, under a codebook all of them
 _LOOKED_AT = 16  # images in which repeated windows and blocks are looked for
 _NO_CHANCE = 8  # different values, or pairs of them, whose counts are kept by no accident
 _FEW = 4  # equal blocks that are no accident
@@ -80,7 +81,7 @@ class Structure:
         self._equal_in: Counter[str] = Counter()  # images
         self.windows = 0
         self._index = -1
-        self._before: np.ndarray | None = None  # the ciphertext before, whose image is another
+        self._before: tuple[np.ndarray, np.ndarray] | None = None  # another image, its ciphertext
 
     def add(self, plain: np.ndarray, cipher: np.ndarray) -> None:
         """Look at the next pair, uint8 of one shape."""
@@ -103,9 +104,9 @@ class Structure:
         self._look_at_kept(plain, cipher)
         if self.images <= _LOOKED_AT:
             self.windows += repeated_runs(plain, cipher)
-            if self._before is not None and self._before.shape == cipher.shape:
+            if self._before is not None and self._before[1].shape == cipher.shape:
                 self._compare_blocks(plain, cipher, self._before)
-            self._before = cipher
+            self._before = plain, cipher
 
     def _look_at_difference(self, plain: np.ndarray, cipher: np.ndarray) -> None:
         self._runs.add(self._index, plain, cipher)
@@ -138,7 +139,9 @@ class Structure:
         known.add(value)
         return before
 
-    def _compare_blocks(self, plain: np.ndarray, cipher: np.ndarray, before: np.ndarray) -> None:
+    def _compare_blocks(
+        self, plain: np.ndarray, cipher: np.ndarray, before: tuple[np.ndarray, np.ndarray]
+    ) -> None:
         for name, blocks_of in _BLOCKS.items():
             one, other = blocks_of(plain), blocks_of(cipher)
             if one is None or other is None:
@@ -146,10 +149,11 @@ class Structure:
             later, twins = _equal_blocks(one)
             # blocks that are the same sample all over prove nothing where planes are in the clear
             alike = (other[later] == other[twins]).all(1)
-            # what is equal in another image's ciphertext too is so by its place, as in a header
-            another = blocks_of(before)
-            assert another is not None  # it is of the same shape
-            placed = (another[later] == another[twins]).all(1)
+            # what is equal in another image's ciphertext too is so by its place, as in a header,
+            # but where that image is equal there as well and no equal blocks become different
+            another = [blocks_of(side) for side in before]
+            both = [(of[later] == of[twins]).all(1) for of in another if of is not None]
+            placed = both[1] & ~(both[0] & (alike.mean() > _ALL if later.size else False))
             changed = (other[later] != one[later]).any(1)
             # nor do ciphertexts that are: some are constant in places, whatever the image
             varied = (other[later] != other[later, :1]).any(1)
@@ -244,15 +248,18 @@ class Structure:
             if equal >= _FEW and equal > 0.2 * self.equal_blocks[name]
             and self._equal_in[name] >= _images_needed(self.images)
         ]  # fmt: skip
+        looked_at = self.equal_blocks["16 samples of a row"] >= _FEW
         return Finding(
-            "structure", "equal blocks stay equal", bool(names),
+            "structure", "equal blocks stay equal", bool(names) if looked_at else None,
             "Equal blocks of an image have equal ciphertexts: "
             + "; ".join(
                 f"{name}, {self.equal_ciphers[name]} of {self.equal_blocks[name]}"
                 for name in names
             ) + "." if names
-            else "No block cipher in codebook mode, as far as these images repeat themselves.",
-            "Look for equal blocks in a ciphertext.",
+            else "No block cipher in codebook mode, as far as these images repeat themselves."
+            if looked_at else "Hardly any blocks of these images are equal: whether a block cipher "
+            "in codebook mode was at work cannot be seen.",
+            "Look for equal blocks in a ciphertext, best in that of a flat image.",
         )  # fmt: skip
 
     def _preserved(self, encrypted: int) -> list[Finding]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import leakage
 from leakage.audits.couples import coupled
 from leakage.audits.pairs import from_arrays, groups_of
 from leakage.audits.structure import Structure
@@ -36,6 +37,26 @@ def test_what_knows_nothing_is_not_accused(kind):
         assert not [name for name, finding in found.items() if finding.leaks]
         p_value = found["uneven keystream"].p_value
         assert p_value is None or p_value > 0.001
+
+
+def test_a_codebook_is_seen_where_all_images_are_flat_at_the_same_places():
+    """Black bars of all images have equal blocks in all ciphertexts, as a header has them."""
+    images = leakage.load_images("scenes", size=64, count=20, seed=5).images.copy()
+    images[:, :8] = images[:, -8:] = 0
+    cipher = leakage.get_scheme("aes-ecb").encrypt(images, bytes(16))
+    assert answers(images, cipher)["equal blocks stay equal"].leaks
+    # a header that is no picture of the bars: it ends before they do
+    header = aes(np.random.default_rng(0), images)
+    header[:, :2] = np.tile(np.arange(16, dtype=np.uint8), (2, 4))
+    assert answers(images, header)["equal blocks stay equal"].leaks is False
+
+
+def test_no_codebook_is_not_said_of_images_that_never_repeat(rng):
+    images = rng.integers(0, 256, (20, 64, 64), np.uint8)
+    cipher = leakage.get_scheme("aes-ecb").encrypt(images, bytes(16))
+    found = answers(images, cipher)["equal blocks stay equal"]
+    assert found.leaks is None
+    assert "cannot be seen" in found.meaning
 
 
 def test_a_record_saved_twice_is_named_as_that():
