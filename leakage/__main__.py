@@ -113,7 +113,9 @@ def _audit(options: argparse.Namespace) -> int:
         raise ValueError("give a folder of ciphertexts, or --scheme, and not both")
     if options.seconds is not None and not options.seconds > 0:
         raise ValueError(f"--seconds must be above 0, not {options.seconds:g}")
-    if options.seconds is not None and _is_no_program(options.scheme):
+    if options.seconds is not None and (
+        options.scheme is None or _kind_of(options.scheme) in ("ours", "class")
+    ):
         raise ValueError("--seconds limits a program that --scheme names; nothing else has a limit")
     if options.settings and options.scheme is None:
         raise ValueError("--set belongs to --scheme")
@@ -195,24 +197,22 @@ def _check_apart(output: str | Path | None, *read: str | None) -> None:
 
 def _images(plain: str, mode: str | None) -> "Iterator[np.ndarray]":
     """The images as an audit of them reads them."""
-    from leakage.pictures.reading import read_image
     from leakage.pictures.surveys import refuse_files, survey
 
     looked_at = survey(plain, mode)
     refuse_files(looked_at.problems, len(looked_at.files))
-    return (read_image(file.path, looked_at.mode) for file in looked_at.files)
+    return map(looked_at.read, looked_at.files)
 
 
-def _is_program(scheme: str | None) -> bool:
-    return not _is_no_program(scheme) and Path(str(scheme)).is_file()
-
-
-def _is_no_program(scheme: str | None) -> bool:
-    """Whether it is one of ours, or of a module: a program may be missing, or be no file."""
+def _kind_of(scheme: str) -> str:
+    """What --scheme names: one of ours, a program, a class of a module, or nothing."""
     from leakage.schemes import list_schemes
 
-    named = scheme is not None and ":" in scheme and not Path(scheme).is_file()
-    return scheme is None or scheme in list_schemes().index or named
+    if scheme in list_schemes().index:
+        return "ours"
+    if Path(scheme).is_file():
+        return "program"
+    return "class" if ":" in scheme else "nothing"
 
 
 def _found(options: argparse.Namespace) -> "Audit":
@@ -226,13 +226,14 @@ def _found(options: argparse.Namespace) -> "Audit":
     if options.cipher is not None:
         return audit(options.plain, options.cipher, mode=options.mode, **common)
     settings = dict(map(_setting, options.settings))
-    if _is_program(options.scheme):
+    kind = _kind_of(options.scheme)
+    if kind == "program":
         return _of_program(options, common)
-    known = options.scheme in list_schemes().index
-    if known or ":" in options.scheme:
+    if kind != "nothing":
         from leakage.audits.schemes import scheme_from
         from leakage.pictures.image_sets import load_images
 
+        known = kind == "ours"
         if settings and not known:
             raise ValueError("--set is for schemes of leakage.list_schemes(); give others defaults")
         scheme = get_scheme(options.scheme, **settings) if known else scheme_from(options.scheme)

@@ -12,7 +12,7 @@ from leakage.arguments import check_images, check_labels
 from leakage.evidence.samples import merged
 from leakage.pictures.image_sets import Equals
 from leakage.pictures.reading import Header, read_header, read_image
-from leakage.pictures.surveys import changes, files_below, of_other_kinds, refuse_files
+from leakage.pictures.surveys import by_name, changes, files_below, of_other_kinds, refuse_files
 
 
 @dataclass(frozen=True)
@@ -184,12 +184,7 @@ def _by_name(folder: Path) -> tuple[dict[str, Path], list[str]]:
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder (looked in {Path.cwd()})")
     paths, others = files_below(folder)
-    found: dict[str, Path] = {}
-    for path in paths:
-        name = path.relative_to(folder).with_suffix("").as_posix()
-        if name in found:
-            raise ValueError(f"{found[name]} and {path} have the same name; keep one of them")
-        found[name] = path
+    found = by_name((path.relative_to(folder).as_posix(), path) for path in paths)
     return found, of_other_kinds(others, folder)
 
 

@@ -4,15 +4,14 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from leakage.pictures.reading import read_header, read_image
-from leakage.pictures.surveys import SourceFile, refuse_files, survey
+from leakage.pictures.reading import read_header
+from leakage.pictures.surveys import by_name, refuse_files, survey
 
 #: That a program may take for an image, where nothing else is said.
 SECONDS = 60.0
@@ -49,31 +48,18 @@ def encrypted_by(
     refuse_files(looked_at.problems, len(looked_at.files))
     sides = Path(folder, "plain"), Path(folder, "cipher")
     given = Path(folder, "given")  # a program may write over what it reads
-    for file, name in zip(looked_at.files, _names(looked_at.files), strict=True):
-        kept, *paths = (side / name for side in (sides[0], given, sides[1]))
+    names = by_name((file.name, file.name) for file in looked_at.files)  # groups are said by them
+    for file, name in zip(looked_at.files, names, strict=True):
+        kept, *paths = (side / f"{name}.png" for side in (sides[0], given, sides[1]))
         for path in (kept, *paths):
             path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            image = read_image(file.path, looked_at.mode)
-        except ValueError as error:
-            raise ValueError(f"{file.name} {error}") from None
+        image = looked_at.read(file)
         for path in (kept, paths[0]):
             Image.fromarray(image).save(path)
         what = f"{program} on {file.name}"
         _call(Path(program).resolve(), paths, what, seconds)
         _check_written(paths[1], image, mode, what)
     return (*sides, looked_at.notes)
-
-
-def _names(files: Sequence[SourceFile]) -> list[str]:
-    """Of the copies: those of the images, for groups are said by them."""
-    names: dict[str, str] = {}
-    for file in files:
-        name = Path(file.name).with_suffix(".png").as_posix()
-        if name in names:
-            raise ValueError(f"{names[name]} and {file.name} have the same name; keep one of them")
-        names[name] = file.name
-    return list(names)
 
 
 def _check_written(path: Path, image: np.ndarray, mode: str | None, what: str) -> None:

@@ -250,7 +250,7 @@ class Structure:
         ]  # fmt: skip
         looked_at = self.equal_blocks["16 samples of a row"] >= _FEW
         return Finding(
-            "structure", "equal blocks stay equal", bool(names) if looked_at else None,
+            "structure", "equal blocks stay equal", bool(names) if names or looked_at else None,
             "Equal blocks of an image have equal ciphertexts: "
             + "; ".join(
                 f"{name}, {self.equal_ciphers[name]} of {self.equal_blocks[name]}"

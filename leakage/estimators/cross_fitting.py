@@ -162,7 +162,7 @@ def estimate_mi(
     bits = float(np.average([one.bits for one in judged], weights=sizes))
     influences = np.zeros(len(x))
     for t, one in enumerate(judged):
-        influences[fold == t] = one.influence - one.influence.mean() + one.bits
+        influences[fold == t] = one.contributions
     low, high = held_out_interval(bits, influences, groups, fold)
     # a fold whose critic was refused says 0 by caution, which may cost what that critic promised
     high += float(np.average([one.refused for one in learned], weights=sizes))

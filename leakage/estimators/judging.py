@@ -42,6 +42,11 @@ class Judged(NamedTuple):
     recognised: float  # share of the y that pick out their own x
     donsker_varadhan: float
 
+    @property
+    def contributions(self) -> np.ndarray:
+        """Of each sample to `bits`, which is their mean."""
+        return self.influence - self.influence.mean() + self.bits
+
 
 def judge(
     one: Learned,

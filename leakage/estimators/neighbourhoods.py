@@ -213,11 +213,8 @@ def _new(batches: Iterable[Batch], folds: int, earlier: EarlierImages) -> Iterat
     """Checked batches without the images of earlier ones, those that still fill the folds."""
     for plain, cipher, groups in map(_checked, batches):
         _check_groups(groups, folds)
-        rest = earlier.rest(plain, cipher, groups)
-        if len(np.unique(rest[2])) >= folds:
+        if rest := earlier.rest(plain, cipher, groups, fewest=folds):
             yield rest
-        else:
-            earlier.too_few += len(rest[0])
 
 
 def _checked(batch: Batch) -> Checked:

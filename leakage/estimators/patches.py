@@ -234,7 +234,7 @@ def patch_mi(
     rows = np.concatenate([rows for _, rows in told])
     sizes = np.array([len(one.influence) for one in judged])
     bits = float(np.average([one.bits for one in judged], weights=sizes))
-    influence = np.concatenate([o.influence - o.influence.mean() + o.bits for o in judged])
+    influence = np.concatenate([one.contributions for one in judged])
     low, high = held_out_interval(bits, influence, images.groups[rows], fold[rows])
     details = {
         "folds": tuple(one.bits for one in judged),
@@ -315,11 +315,8 @@ def _of_one_shape(
                 f"batches have images of {shape} and of {images.plain.shape[1:]}; give one shape"
             )
         shape = images.plain.shape[1:]
-        rest = ImagePairs(*earlier.rest(*images))
-        if len(np.unique(rest.groups)) >= FEWEST["pretrained"]:
-            yield rest
-        else:
-            earlier.too_few += len(rest.plain)
+        if rest := earlier.rest(*images, fewest=FEWEST["pretrained"]):
+            yield ImagePairs(*rest)
     if shape is None:
         raise ValueError("no batch of images; give an iterable of (plain, cipher)")
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -114,9 +115,9 @@ def spatial_share(
     else:
         order = rng.permutation(plain.shape[1] * plain.shape[2])
         other = reordered(plain, order), reordered(cipher, order)
-    run = estimator or _counted
-    natural = _asked(run, plain, cipher, labels, seed)
-    scrambled = _asked(run, *other, labels, seed)
+    run = _counted if estimator is None else partial(_asked, estimator)
+    natural = run(plain, cipher, labels, seed)
+    scrambled = run(*other, labels, seed)
     bits = _less(natural, scrambled)
     both = [_of_each(e, "influence", len(plain)) for e in (natural, scrambled)]
     folds = [_of_each(e, "fold of each", len(plain)) for e in (natural, scrambled)]
@@ -191,10 +192,11 @@ def _less(one: Estimate, other: Estimate) -> float:
 def _asked(
     run: Estimator, plain: np.ndarray, cipher: np.ndarray, groups: np.ndarray, seed: int
 ) -> Estimate:
-    """What an estimator gives, if it is one."""
+    """What an estimator of a reader's own gives, if it is one; of copies, which it may change."""
     name = getattr(run, "__name__", type(run).__name__)
+    given = run(plain.copy(), cipher.copy(), groups, seed)
     try:
-        found = as_estimate(run(plain.copy(), cipher.copy(), groups, seed), len(plain), name)
+        found = as_estimate(given, len(plain), name)
     except ValueError as error:
         raise ValueError(f"{name} {error}") from None
     if not math.isfinite(found.bits):

@@ -308,19 +308,22 @@ class EarlierImages:
         self.repeated = self.too_few = 0
 
     def rest(
-        self, plain: np.ndarray, cipher: np.ndarray, groups: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        self, plain: np.ndarray, cipher: np.ndarray, groups: np.ndarray, *, fewest: int = 1
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
         """Those of a batch that are in no earlier one, their groups numbered anew, from 0.
 
-        Within a batch images may be equal. One that repeats nothing is given back as it is.
+        Within a batch images may be equal. One that repeats nothing is given back as it is; None
+        where the new ones are of fewer groups than `fewest`.
         """
         digests = _digests(plain)
         new = np.array([digest not in self._digests for digest in digests])
         self._digests.update(digests)
-        if new.all():
-            return plain, cipher, groups
         self.repeated += int(np.count_nonzero(~new))
-        return plain[new], cipher[new], np.unique(groups[new], return_inverse=True)[1]
+        names, member = np.unique(groups[new], return_inverse=True)
+        if len(names) < fewest:
+            self.too_few += int(np.count_nonzero(new))
+            return None
+        return (plain, cipher, groups) if new.all() else (plain[new], cipher[new], member)
 
     @property
     def flags(self) -> list[str]:

@@ -18,7 +18,6 @@ from leakage.pictures.image_sets import (
     patches,
     surveyed,
 )
-from leakage.pictures.reading import read_image
 from leakage.pictures.surveys import Survey, refuse_files
 
 
@@ -111,9 +110,6 @@ def _wanted(
     for i, (file, wanted) in enumerate(zip(looked_at.files, wanted_of_each, strict=True)):
         if not wanted.any():
             continue
-        try:
-            image = read_image(file.path, looked_at.mode)
-        except ValueError as error:
-            raise ValueError(f"{file.name} {error}; mend or remove it") from None
+        image = looked_at.read(file)
         pieces = image[None] if size is None else patches(image, size)
         yield equals.group(i, image), list(pieces[wanted])

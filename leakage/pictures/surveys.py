@@ -6,13 +6,15 @@ cannot be read are refused, all in one message. Links are followed, each folder 
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+import numpy as np
+
 from leakage.pictures.photographs import PHOTOGRAPHS
-from leakage.pictures.reading import SUFFIXES, Header, read_header
+from leakage.pictures.reading import SUFFIXES, Header, read_header, read_image
 
 _NAMED = 20  # problems in a message, so that it fits on a screen
 _NAMED_OTHERS = 5  # skipped files in a note
@@ -52,6 +54,13 @@ class Survey:
     problems: tuple[str, ...]
     notes: tuple[str, ...]
 
+    def read(self, file: SourceFile) -> np.ndarray:
+        """The picture of one of the files, or an error that names it."""
+        try:
+            return read_image(file.path, self.mode)
+        except ValueError as error:
+            raise ValueError(f"{file.name} {error}; mend or remove it") from None
+
 
 def refuse_files(problems: Sequence[str], total: int) -> None:
     """Raise one error that names files that cannot be used, if there are any.
@@ -71,6 +80,23 @@ def refuse_files(problems: Sequence[str], total: int) -> None:
             f"{len(problems)} of {total} files cannot be used; mend or remove them:\n  "
             f"{shown}{more}"
         )
+
+
+def by_name(files: Iterable[tuple[str, _T]]) -> dict[str, _T]:
+    """Files by their names without suffix; two of one name are refused.
+
+    Examples
+    --------
+    >>> by_name([("a/1.png", "one"), ("a/2.tif", "two")])
+    {'a/1': 'one', 'a/2': 'two'}
+    """
+    found: dict[str, _T] = {}
+    for relative, file in files:
+        name = Path(relative).with_suffix("").as_posix()
+        if name in found:
+            raise ValueError(f"{found[name]} and {file} have the same name; keep one of them")
+        found[name] = file
+    return found
 
 
 def files_below(folder: Path) -> tuple[list[Path], list[Path]]:

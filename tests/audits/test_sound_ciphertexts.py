@@ -51,6 +51,16 @@ def test_a_codebook_is_seen_where_all_images_are_flat_at_the_same_places():
     assert answers(images, header)["equal blocks stay equal"].leaks is False
 
 
+def test_a_codebook_of_planes_is_found_where_no_samples_repeat(rng):
+    """Top planes that are flat for most of an image, under random lower ones."""
+    images = rng.integers(0, 128, (20, 64, 64), np.uint8)
+    images[:, 40:] |= 128 * rng.integers(0, 2, (20, 24, 64), np.uint8)
+    cipher = leakage.get_scheme("aes-ecb", unit="planes").encrypt(images, bytes(16))
+    found = answers(images, cipher)["equal blocks stay equal"]
+    assert found.leaks
+    assert "top plane" in found.meaning
+
+
 def test_no_codebook_is_not_said_of_images_that_never_repeat(rng):
     images = rng.integers(0, 256, (20, 64, 64), np.uint8)
     cipher = leakage.get_scheme("aes-ecb").encrypt(images, bytes(16))

@@ -167,3 +167,13 @@ def test_refusals_of_the_share():
         leakage.spatial_share(images, images, scramble="images")
     with pytest.raises(ValueError, match="they are pairs"):
         leakage.spatial_share(images, images[:5])
+
+
+def test_a_number_of_bits_is_an_estimator_too_and_refusals_keep_their_words(rng):
+    x = rng.integers(0, 256, (30, 8, 8), np.uint8)
+    found = leakage.spatial_share(x, x, estimator=lambda a, b, groups, seed: 1.0)
+    assert (found.difference.bits, found.difference.low, found.difference.high) == (0, 0, 0)
+    with pytest.raises(ValueError, match="must give an Estimate or a number of bits, not a str"):
+        leakage.spatial_share(x, x, estimator=lambda a, b, groups, seed: "much")
+    with pytest.raises(ValueError, match=r"^[^_]"):
+        leakage.spatial_share(x[:2], x[:2])
